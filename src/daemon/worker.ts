@@ -1,0 +1,18 @@
+import { EngineError } from "#base/errors.ts";
+
+/**
+ * Work that the engine gives to a child of its own executable: untrusted bytes are handled there, on another core.
+ * Resolves to the exit code.
+ *
+ * @throws {EngineError} invalid for a worker that does not exist
+ */
+export async function runWorker([name = "", ...args]: readonly string[]): Promise<number> {
+  switch (name) {
+    case "unpack": {
+      const { runUnpackWorker } = await import("#store/layer/unpack-worker.ts");
+      return await runUnpackWorker(args);
+    }
+    default:
+      throw new EngineError("invalid", `Cannot start worker "${name}": there is none of that name`);
+  }
+}

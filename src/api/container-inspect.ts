@@ -3,10 +3,10 @@ import type {
   ContainerStatus,
   EndpointSettings,
   HostConfig,
-  MountPoint,
   PortMap,
 } from "./containers.ts";
 import type { Descriptor } from "./images.ts";
+import type { MountPoint } from "./mounts.ts";
 
 /** One run of a health check; `ExitCode` -1 is a timeout. */
 export interface HealthcheckResult {

@@ -1,0 +1,35 @@
+/** The table of style: which rooms each room may import. `main.ts`, the entry, may import any, lazily. */
+export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  oci: ["base"],
+  linux: ["base"],
+  api: ["base"],
+  registry: ["base", "oci"],
+  store: ["base", "oci", "linux"],
+  network: ["base", "linux", "store"],
+  runtime: ["base", "oci", "linux"],
+  image: ["base", "oci", "store", "registry"],
+  container: ["base", "oci", "store", "image", "runtime", "network"],
+  build: ["base", "oci", "store", "image", "runtime", "network"],
+  daemon: [
+    "base",
+    "oci",
+    "linux",
+    "api",
+    "registry",
+    "store",
+    "network",
+    "runtime",
+    "image",
+    "container",
+    "build",
+  ],
+  compose: ["base", "oci", "api"],
+  cli: ["base", "oci", "api", "compose"],
+};
+
+/** Modules that only one folder may import, so that the runtime below us could be changed. */
+export const ONLY_IN: Readonly<Record<string, string>> = {
+  "bun:ffi": "linux/",
+  "bun:sqlite": "store/metadata/",
+};

@@ -12,20 +12,23 @@ export interface RouteRequest {
   /** Fires when the client goes away. */
   readonly signal: AbortSignal;
   /** A `{name}` of the route's path, URL-decoded. `{name}` as the whole middle of a path may hold slashes. */
-  param(name: string): string;
+  readonly param: (name: string) => string;
   /**
    * The JSON body; `undefined` when empty.
    *
    * @throws {EngineError} invalid for another content type, text after the JSON, or too many bytes
    */
-  json(): Promise<unknown>;
+  readonly json: () => Promise<unknown>;
   /** The raw body, once. */
   readonly body: AsyncIterable<Uint8Array>;
   /**
    * Answers 101 (asked to upgrade) or 200 and takes the connection over; the handler then returns `HIJACKED`.
    * Content type by the rules of attach: `framed` says the output is multiplexed.
    */
-  hijack(options: { readonly framed: boolean; readonly commonHeaders: boolean }): Promise<HijackedConnection>;
+  readonly hijack: (options: {
+    readonly framed: boolean;
+    readonly commonHeaders: boolean;
+  }) => Promise<HijackedConnection>;
 }
 
 /** A connection that has left HTTP behind. */

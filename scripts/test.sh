@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# npm test: set-up, check, then every test. The last line counts them.
+. "$(dirname "$0")/common.sh"
+need_root npm test
+ensure_engine_host
+ensure_debian docker-registry=docker-registry
+bash scripts/base-images.sh busybox >/dev/null
+bash scripts/base-images.sh debian >/dev/null
+
+say "Format, lint, types"
+node_modules/.bin/biome format .
+node_modules/.bin/oxlint --type-aware --quiet src test bench
+node_modules/.bin/tsc -p .
+
+say "Tests"
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+status=0
+"$BUN" test src test 2>&1 | tee "$report" || status=$?
+count() { sed -n "s/^ *\([0-9]*\) $1\$/\1/p" "$report" | tail -1; }
+passed=$(count pass) failed=$(count fail) skipped=$(count skip)
+echo "${passed:-0} passed, ${failed:-0} failed, ${skipped:-0} skipped"
+[ "$status" = 0 ] && [ -n "$passed" ] && [ "${failed:-0}" = 0 ]

@@ -5,12 +5,12 @@
 need_root "bash scripts/base-images.sh $*"
 mkdir -p "$CACHE"
 
-busybox() {
+make_busybox() {
   ensure_debian busybox=busybox-static >&2
   local root=$1/root applet
   mkdir -p "$root"/{bin,etc,root,tmp,dev,proc,sys,var,usr/bin}
   chmod 1777 "$root/tmp"
-  cp "$(command -v busybox)" "$root/bin/busybox"
+  cp "$(type -P busybox)" "$root/bin/busybox"
   for applet in $(busybox --list); do
     [ "$applet" = busybox ] || ln "$root/bin/busybox" "$root/bin/$applet"
   done
@@ -19,13 +19,13 @@ busybox() {
   tar -C "$root" --sort=name --numeric-owner --owner=0 --group=0 -cf "$1/image.tar" .
 }
 
-debian() {
+make_debian() {
   ensure_debian mmdebstrap=mmdebstrap >&2
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || ensure_debian none=debian-archive-keyring >&2
   # the mirror that this machine itself uses, when it is a Debian
   local mirror
   mirror=$(. /etc/os-release; [ "$ID" != debian ] || sed -n 's/^URIs: *//p;s/^deb \(\[.*\] \)\?\([a-z]*:[^ ]*\) .*/\2/p' \
-    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -1)
+    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -1 || true)
   mmdebstrap -q --variant=minbase --include=ca-certificates \
     --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     bookworm "$1/image.tar" $mirror >&2
@@ -36,7 +36,7 @@ name=${1:?which image: busybox or debian}
 if ! [ -s "$CACHE/$name.tar" ]; then
   work=$(mktemp -d "$CACHE/$name.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  "$name" "$work"
+  "make_$name" "$work"
   mv "$work/image.tar" "$CACHE/$name.tar"
 fi
 echo "$CACHE/$name.tar"

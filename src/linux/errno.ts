@@ -1,0 +1,54 @@
+import { constants } from "node:os";
+import { getSystemErrorMap } from "node:util";
+
+/**
+ * A system call that the kernel refused: names the call and the path (or other subject) it was made on. `code` is the
+ * errno's name, so that `isErrno` of base works as it does for errors of `node:fs`.
+ */
+export class SystemCallError extends Error {
+  override readonly name = "SystemCallError";
+  /** The errno's name, such as `"ENOENT"`. */
+  readonly code: string;
+  /** The errno's number, positive. */
+  readonly errno: number;
+  /** The system call, such as `"mount"`. */
+  readonly call: string;
+  /** What it was made on, where that is known. */
+  readonly path: string | undefined;
+
+  constructor(call: string, errno: number, path?: string) {
+    const code = errnoName(errno);
+    const subject = path === undefined ? "" : ` on ${JSON.stringify(path)}`;
+    super(`System call ${call} failed${subject}: ${errnoText(errno)} (${code})`);
+    this.code = code;
+    this.errno = errno;
+    this.call = call;
+    this.path = path;
+  }
+}
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  // Several names may share a number (EAGAIN, EWOULDBLOCK); the first is the usual one.
+  Object.entries(constants.errno)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
+
+/** The name of an errno, `"ENOENT"` for 2; `"E<number>"` for one without a name. */
+export function errnoName(errno: number): string {
+  return NAMES.get(errno) ?? EXTRA[errno] ?? `E${errno}`;
+}
+
+/** The number of an errno's name. */
+export function errnoNumber(name: string): number {
+  for (const [number, known] of NAMES) if (known === name) return number;
+  for (const [number, known] of Object.entries(EXTRA)) if (known === name) return Number(number);
+  throw new Error(`Cannot find an errno named ${JSON.stringify(name)}`);
+}
+
+/** Linux names that `node:os` leaves out. */
+const EXTRA: Readonly<Record<number, string>> = { 61: "ENODATA", 116: "ESTALE", 117: "EUCLEAN", 122: "EDQUOT" };
+
+function errnoText(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[1] ?? "unknown error";
+}

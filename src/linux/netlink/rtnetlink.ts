@@ -1,0 +1,222 @@
+import { closeSync, openSync } from "node:fs";
+import { errnoNumber } from "../errno.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
+import { NetlinkError } from "./netlink-error.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
+import type { NetlinkRequest } from "./netlink-socket.ts";
+import {
+  addressBody,
+  addressDumpBody,
+  bridgeBody,
+  decodeAddress,
+  decodeLink,
+  decodeRoute,
+  hairpinBody,
+  linkBody,
+  linkDumpBody,
+  routeBody,
+  routeDumpBody,
+  RTM_DELLINK,
+  RTM_GETADDR,
+  RTM_GETLINK,
+  RTM_GETROUTE,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWROUTE,
+  RTM_SETLINK,
+  vethBody,
+} from "./route-message.ts";
+import type { Address, Link, LinkSettings, NewRoute, Route } from "./route-message.ts";
+
+const ADDRESS_FAMILIES = new Set([2, 10]);
+const MAX_NAME_LENGTH = 15;
+const ENODEV = errnoNumber("ENODEV");
+
+export interface NewBridge {
+  readonly name: string;
+  readonly mtu: number;
+  /** Given, it stays; otherwise it follows the lowest of the ports. */
+  readonly mac?: string;
+}
+
+export interface NewVeth {
+  readonly name: string;
+  readonly mtu: number;
+  /** Index of the bridge the near end joins. */
+  readonly masterIndex?: number;
+  readonly isUp?: boolean;
+  /** The far end: its final name, and the namespace (a path, or a descriptor) in which it appears; it is down. */
+  readonly peer: {
+    readonly name: string;
+    readonly namespace?: string | number;
+    readonly mac?: string;
+    readonly transmitQueueLength?: number;
+  };
+}
+
+/** Settings of a link that exists; `name` renames it. */
+export type LinkChange = LinkSettings;
+
+/** Everything one interface inside a namespace needs, sent as one datagram. */
+export interface InterfaceSetup {
+  readonly addresses: readonly Omit<Address, "linkIndex">[];
+  readonly routes: readonly Omit<NewRoute, "linkIndex">[];
+}
+
+/**
+ * Links, addresses and routes of one network namespace: the one in which it was opened. Every call is synchronous, a few
+ * microseconds above the kernel's own work, and throws a `NetlinkError` naming operation and device.
+ */
+export class Rtnetlink implements Disposable {
+  readonly #socket: NetlinkSocket;
+
+  private constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+  }
+
+  /** For the calling thread's namespace; see `kernel.inNetworkNamespace`. */
+  static open(): Rtnetlink {
+    return new Rtnetlink(NetlinkSocket.open());
+  }
+
+  links(): Link[] {
+    const payload = linkDumpBody();
+    return this.#socket.dump({ operation: "list links", type: RTM_GETLINK, payload }).map(decodeLink);
+  }
+
+  findLink(name: string): Link | undefined {
+    return this.links().find((link) => link.name === name);
+  }
+
+  /** @throws {NetlinkError} ENODEV */
+  getLink(name: string): Link {
+    const link = this.findLink(name);
+    if (link === undefined) throw new NetlinkError(`find link ${name}`, ENODEV);
+    return link;
+  }
+
+  /** A bridge that is up. @throws {NetlinkError} EEXIST */
+  createBridge(bridge: NewBridge): void {
+    const payload = bridgeBody({ ...bridge, name: checkedName(bridge.name), isUp: true });
+    this.#create(`create bridge ${bridge.name}`, payload);
+  }
+
+  /** @throws {NetlinkError} EEXIST */
+  createVeth(veth: NewVeth): void {
+    const { namespace, ...peer } = veth.peer;
+    const fd = typeof namespace === "string" ? openSync(namespace, "r") : namespace;
+    try {
+      const { peer: _peer, ...near } = veth;
+      const payload = vethBody(
+        { ...near, name: checkedName(veth.name) },
+        { ...peer, name: checkedName(peer.name), mtu: veth.mtu, ...(fd !== undefined && { namespaceFd: fd }) },
+      );
+      this.#create(`create veth pair ${veth.name}`, payload);
+    } finally {
+      if (typeof namespace === "string" && fd !== undefined) closeSync(fd);
+    }
+  }
+
+  setLink(link: Pick<Link, "index" | "name">, change: LinkChange): void {
+    this.#socket.request(setLinkRequest(link, change));
+  }
+
+  /** Whether the bridge may send a frame back through this port of it. */
+  setHairpin(link: Pick<Link, "index" | "name">, isOn: boolean): void {
+    const payload = hairpinBody(link.index, isOn);
+    this.#socket.request({ operation: `set hairpin of ${link.name}`, type: RTM_SETLINK, payload });
+  }
+
+  /** False when there is no such link. Deletes the far end of a veth too. */
+  deleteLink(name: string): boolean {
+    const payload = linkBody(0, { name });
+    try {
+      this.#socket.request({ operation: `delete link ${name}`, type: RTM_DELLINK, payload });
+      return true;
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === "ENODEV") return false;
+      throw error;
+    }
+  }
+
+  addresses(): Address[] {
+    const payload = addressDumpBody();
+    return this.#socket.dump({ operation: "list addresses", type: RTM_GETADDR, payload }).map(decodeAddress);
+  }
+
+  /** @throws {NetlinkError} EEXIST */
+  addAddress(link: Pick<Link, "index" | "name">, address: Omit<Address, "linkIndex">): void {
+    this.#socket.request(addressRequest(link, address));
+  }
+
+  /** IPv4 and IPv6 routes of all tables. */
+  routes(): Route[] {
+    const payload = routeDumpBody();
+    return this.#socket
+      .dump({ operation: "list routes", type: RTM_GETROUTE, payload })
+      .filter((body) => ADDRESS_FAMILIES.has(body[0] ?? 0))
+      .map(decodeRoute);
+  }
+
+  /** @throws {NetlinkError} EEXIST */
+  addRoute(link: Pick<Link, "index" | "name">, route: Omit<NewRoute, "linkIndex">): void {
+    this.#socket.request(routeRequest(link, route));
+  }
+
+  /** Addresses, up, routes: in that order, in one exchange. */
+  configure(link: Pick<Link, "index" | "name">, setup: InterfaceSetup): void {
+    this.#socket.request(
+      ...setup.addresses.map((address) => addressRequest(link, address)),
+      setLinkRequest(link, { isUp: true }),
+      ...setup.routes.map((route) => routeRequest(link, route)),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+
+  #create(operation: string, payload: Uint8Array): void {
+    this.#socket.request({ operation, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload });
+  }
+}
+
+function setLinkRequest(link: Pick<Link, "index" | "name">, change: LinkChange): NetlinkRequest {
+  const settings = change.name === undefined ? change : { ...change, name: checkedName(change.name) };
+  const operation = `change link ${link.name}`;
+  return { operation, type: RTM_SETLINK, payload: linkBody(link.index, settings) };
+}
+
+function addressRequest(
+  link: Pick<Link, "index" | "name">,
+  address: Omit<Address, "linkIndex">,
+): NetlinkRequest {
+  return {
+    operation: `add address ${address.address}/${address.prefixLength} to ${link.name}`,
+    type: RTM_NEWADDR,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: addressBody({ ...address, linkIndex: link.index }),
+  };
+}
+
+function routeRequest(
+  link: Pick<Link, "index" | "name">,
+  route: Omit<NewRoute, "linkIndex">,
+): NetlinkRequest {
+  const { destination } = route;
+  const target = destination === undefined ? "default" : `${destination.address}/${destination.prefixLength}`;
+  return {
+    operation: `add route ${target} through ${link.name}`,
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: routeBody({ ...route, linkIndex: link.index }),
+  };
+}
+
+/** @throws {Error} for a name the kernel would cut or refuse. */
+function checkedName(name: string): string {
+  if (!/^[^\s/:\0]+$/.test(name) || name === "." || name === ".." || name.length > MAX_NAME_LENGTH) {
+    throw new Error(`not an interface name: ${JSON.stringify(name)}`);
+  }
+  return name;
+}

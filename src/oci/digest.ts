@@ -85,7 +85,8 @@ export function chainIds(diffIds: readonly DiffId[]): ChainId[] {
   const chain: ChainId[] = [];
   for (const diffId of diffIds) {
     const parent = chain.at(-1);
-    chain.push((parent === undefined ? diffId : digestOf(`${parent} ${diffId}`)) as Digest as ChainId);
+    const id: Digest = parent === undefined ? diffId : digestOf(`${parent} ${diffId}`);
+    chain.push(id as ChainId);
   }
   return chain;
 }

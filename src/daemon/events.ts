@@ -36,16 +36,16 @@ export class EventBus {
     for (const listener of this.#listeners) listener(stamped);
   }
 
-  /** Remembered events from `sinceNs` to `untilNs`, oldest first. */
-  history(sinceNs: bigint, untilNs?: bigint): StampedEvent[] {
-    return this.#history.filter(
-      (event) => event.atNs >= sinceNs && (untilNs === undefined || event.atNs <= untilNs),
-    );
+  get listenerCount(): number {
+    return this.#listeners.size;
   }
 
-  /** Events from now on, until `signal` fires; a listener that falls too far behind ends. */
-  async *listen(signal: AbortSignal): AsyncGenerator<StampedEvent> {
-    const waiting: StampedEvent[] = [];
+  /**
+   * Remembered events since `sinceNs` (none when absent), then each new one, until `signal` fires. Listening begins with
+   * the call, so that nothing falls between memory and present. A listener that falls too far behind ends.
+   */
+  listen(signal: AbortSignal, sinceNs?: bigint): AsyncIterable<StampedEvent> {
+    const waiting = sinceNs === undefined ? [] : this.#history.filter((event) => event.atNs >= sinceNs);
     let wake = (): void => undefined;
     let isCut = false;
     const listener = (event: StampedEvent): void => {
@@ -53,19 +53,21 @@ export class EventBus {
       else waiting.push(event);
       wake();
     };
-    const onAbort = (): void => wake();
     this.#listeners.add(listener);
-    signal.addEventListener("abort", onAbort);
-    try {
-      while (!signal.aborted && !isCut) {
-        const next = waiting.shift();
-        if (next) yield next;
-        else await new Promise<void>((resolve) => (wake = resolve));
+    signal.addEventListener("abort", () => wake(), { once: true });
+    const listeners = this.#listeners;
+    return (async function* () {
+      try {
+        for (;;) {
+          const next = waiting.shift();
+          if (next) yield next;
+          else if (signal.aborted || isCut) return;
+          else await new Promise<void>((resolve) => (wake = resolve));
+        }
+      } finally {
+        listeners.delete(listener);
       }
-    } finally {
-      this.#listeners.delete(listener);
-      signal.removeEventListener("abort", onAbort);
-    }
+    })();
   }
 }
 

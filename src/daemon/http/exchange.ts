@@ -88,7 +88,11 @@ export class Exchange {
           `${JSON.stringify(reply.body)}\n`,
         );
       case "text":
-        return await this.#sendWhole(reply.status, { "Content-Type": reply.contentType }, reply.body);
+        return await this.#sendWhole(
+          reply.status,
+          { "Content-Type": reply.contentType, ...reply.headers },
+          reply.body,
+        );
       case "stream":
         return await this.#sendStream(reply);
     }

@@ -54,7 +54,13 @@ export type Reply =
       readonly body: unknown;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  | { readonly kind: "text"; readonly status: number; readonly body: string; readonly contentType: string }
+  | {
+      readonly kind: "text";
+      readonly status: number;
+      readonly body: string;
+      readonly contentType: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Status and headers go out at once; an error thrown by `write` is given to `onError`, or ends the connection. */
   | {
       readonly kind: "stream";

@@ -1,0 +1,58 @@
+import { writeSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { EngineError, errorMessage } from "#base/errors.ts";
+import { jsonLogger } from "#base/log.ts";
+import { openKernel } from "#linux/real-kernel.ts";
+import { layout } from "#store/layout.ts";
+import { type Configuration, DAEMON_USAGE, parseConfiguration } from "./configuration.ts";
+import { Engine } from "./engine.ts";
+import { ALREADY_RUNNING, lockRoot } from "./engine-lock.ts";
+import { ApiServer } from "./http/api-server.ts";
+
+/** `darse daemon`: runs the engine until SIGTERM or SIGINT. Containers are left running. Resolves to the exit code. */
+export async function runDaemon(args: readonly string[]): Promise<number> {
+  try {
+    const configuration = parseConfiguration(args);
+    if (configuration === "help") {
+      process.stdout.write(DAEMON_USAGE);
+      return 0;
+    }
+    await serve(configuration);
+    return 0;
+  } catch (error) {
+    const hint = EngineError.is(error) && error.hint !== undefined ? `\n${error.hint}` : "";
+    process.stderr.write(`darse daemon: ${errorMessage(error)}${hint}\n`);
+    return EngineError.is(error, "conflict") ? ALREADY_RUNNING : 1;
+  }
+}
+
+async function serve(configuration: Configuration): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    throw new EngineError(
+      "forbidden",
+      "Cannot run an engine as this user: it makes mounts and namespaces, which takes root",
+      {
+        hint: "sudo darse daemon",
+      },
+    );
+  }
+  const stop = signalled("SIGTERM", "SIGINT");
+  const log = jsonLogger((line) => writeSync(2, line), configuration.logLevel);
+  const paths = layout(configuration.root, configuration.run);
+  const kernel = openKernel();
+  using _lock = await lockRoot(kernel, configuration.root, configuration.sockets[0] ?? paths.socket);
+  kernel.joinRootCgroups();
+  await using engine = await Engine.open({ configuration, paths, kernel, log });
+  await using server = new ApiServer(engine.routes, log);
+  await writeFile(paths.pidFile, `${process.pid}\n`);
+  for (const socket of configuration.sockets) await server.listen(socket);
+  log.info("the engine answers", { sockets: configuration.sockets, root: configuration.root });
+  log.info("stopping", { signal: await stop });
+  await Promise.all([paths.pidFile, ...configuration.sockets].map((path) => rm(path, { force: true })));
+}
+
+function signalled(...signals: NodeJS.Signals[]): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of signals) process.once(signal, () => resolve(signal));
+  });
+}

@@ -1,0 +1,112 @@
+import { EngineError } from "#base/errors.ts";
+import { ChunkQueue } from "./chunk-queue.ts";
+import { formatHost, type Host } from "./host.ts";
+
+/** A two-way byte stream; each direction ends by itself (half-close). */
+export interface Connection {
+  /** What the other side sends; ends at its half-close. */
+  readonly input: ChunkQueue;
+  /** Resolves when the bytes are handed to the kernel (back-pressure). */
+  write(data: Uint8Array): Promise<void>;
+  /** Half-closes: nothing more is written. */
+  end(): void;
+  /** Ends both directions at once; a waiting reader gets `reason`, or the end. */
+  destroy(reason?: unknown): void;
+}
+
+export type Dial = (host: Host) => Promise<Connection>;
+
+/**
+ * Connects to an engine. `Bun.connect` where there is one: it needs none of the stream modules, which is 4 ms of a
+ * command's 10; `node:net` on other runtimes.
+ *
+ * @throws {EngineError} unavailable when nothing answers, forbidden when the socket may not be opened
+ */
+export const dial: Dial = async (host) => {
+  try {
+    return typeof Bun === "undefined" ? await dialNode(host) : await dialBun(host);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const kind = code === "EACCES" || code === "EPERM" ? "forbidden" : "unavailable";
+    throw new EngineError(
+      kind,
+      `Cannot connect to the engine at ${formatHost(host)}: ${code || String(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+};
+
+export async function dialBun(host: Host): Promise<Connection> {
+  const { promise: opened, resolve, reject } = Promise.withResolvers<Connection>();
+  let wake: (() => void) | undefined;
+  const drained = (): void => {
+    wake?.();
+    wake = undefined;
+  };
+  const flow = { pause: () => {}, resume: () => {} };
+  const input = new ChunkQueue({ pause: () => flow.pause(), resume: () => flow.resume() });
+  let isClosed = false;
+  const closed = (error: unknown): void => {
+    isClosed = true;
+    if (error) input.fail(error);
+    else input.end();
+    drained();
+  };
+  const socket = {
+    open(s: Bun.Socket): void {
+      flow.pause = () => s.pause();
+      flow.resume = () => s.resume();
+      const write = async (data: Uint8Array): Promise<void> => {
+        for (let rest = data; rest.length > 0; ) {
+          if (isClosed)
+            throw new EngineError("unavailable", "Cannot write to the engine: it closed the connection");
+          const written = Math.max(0, s.write(rest));
+          rest = rest.subarray(written);
+          if (rest.length > 0) await new Promise<void>((done) => (wake = done));
+        }
+      };
+      const destroy = (reason?: unknown): void => {
+        closed(reason);
+        s.terminate();
+      };
+      resolve({ input, write, end: () => s.shutdown(), destroy });
+    },
+    data: (_: Bun.Socket, chunk: Uint8Array) => input.push(chunk),
+    drain: drained,
+    end: () => input.end(),
+    close: (_: Bun.Socket, error?: Error) => closed(error),
+    error: (_: Bun.Socket, error: Error) => closed(error),
+    connectError: (_: Bun.Socket, error: Error) => reject(error),
+  };
+  const options = { socket, allowHalfOpen: true };
+  if (host.kind === "unix") await Bun.connect({ ...options, unix: host.path });
+  else await Bun.connect({ ...options, hostname: host.address, port: host.port });
+  return await opened;
+}
+
+export async function dialNode(host: Host): Promise<Connection> {
+  const net = await import("node:net");
+  const target = host.kind === "unix" ? { path: host.path } : { host: host.address, port: host.port };
+  return await new Promise<Connection>((resolve, reject) => {
+    const socket = net.connect({ ...target, allowHalfOpen: true });
+    const input = new ChunkQueue({ pause: () => socket.pause(), resume: () => socket.resume() });
+    socket.on("data", (chunk: Uint8Array) => input.push(chunk));
+    socket.on("end", () => input.end());
+    socket.on("close", () => input.end());
+    socket.on("error", (error) => {
+      reject(error);
+      input.fail(error);
+    });
+    const write = async (data: Uint8Array): Promise<void> =>
+      await new Promise<void>((done, failed) =>
+        socket.write(data, (error) => (error ? failed(error) : done())),
+      );
+    const destroy = (reason?: unknown): void => {
+      if (reason) input.fail(reason);
+      socket.destroy();
+    };
+    socket.once("connect", () => resolve({ input, write, end: () => void socket.end(), destroy }));
+  });
+}

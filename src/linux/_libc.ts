@@ -1,5 +1,6 @@
 import { dlopen, read } from "bun:ffi";
 import { errnoNumber, SystemCallError } from "./errno.ts";
+import { encodeName } from "./file-name.ts";
 
 /**
  * The C library, by `bun:ffi`: the only place where foreign functions are bound. Private to this room.
@@ -65,6 +66,8 @@ export const libc = dlopen("libc.so.6", {
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i32" },
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  listen: { args: ["i32", "i32"], returns: "i32" },
+  getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   // processes
   kill: { args: ["i32", "i32"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
@@ -91,7 +94,11 @@ const numbersCall = dlopen("libc.so.6", {
 const openHow = new BigUint64Array(3);
 
 /** `openat2(2)`; an fd, or -1 with errno set. */
-export function openat2(directory: number, path: string, flags: number, mode: number, resolve: number): number {
+export function openat2(
+  directory: number,
+  path: string | Uint8Array,
+  { flags, mode = 0, resolve }: { flags: number; mode?: number; resolve: number },
+): number {
   openHow[0] = BigInt(flags);
   openHow[1] = BigInt(mode);
   openHow[2] = BigInt(resolve);
@@ -99,7 +106,7 @@ export function openat2(directory: number, path: string, flags: number, mode: nu
 }
 
 /** `fchmodat2(2)`, Linux 6.6; 0, or -1 with errno set. */
-export function fchmodat2(directory: number, name: string, mode: number, flags: number): number {
+export function fchmodat2(directory: number, name: string | Uint8Array, mode: number, flags: number): number {
   return fchmodat2Call(SYS.fchmodat2, directory, name, mode, flags);
 }
 
@@ -134,10 +141,10 @@ export function check(result: number, call: string, path?: string): number {
 const EINVAL = errnoNumber("EINVAL");
 
 /**
- * `path`, refused when it holds a NUL: the kernel would see only what stands before it, and so another file.
- * @throws {SystemCallError} EINVAL.
+ * A path or name as the C library takes it. One with a NUL is refused: the kernel would see only what stands before it,
+ * and so another file. @throws {SystemCallError} EINVAL.
  */
-export function cPath(path: string, call: string): string {
+export function cPath(path: string, call: string): string | Uint8Array {
   if (path.includes("\0")) throw new SystemCallError(call, EINVAL, path);
-  return path;
+  return path.isWellFormed() ? path : encodeName(`${path}\0`);
 }

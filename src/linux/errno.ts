@@ -47,7 +47,12 @@ export function errnoNumber(name: string): number {
 }
 
 /** Linux names that `node:os` leaves out. */
-const EXTRA: Readonly<Record<number, string>> = { 61: "ENODATA", 116: "ESTALE", 117: "EUCLEAN", 122: "EDQUOT" };
+const EXTRA: Readonly<Record<number, string>> = {
+  61: "ENODATA",
+  116: "ESTALE",
+  117: "EUCLEAN",
+  122: "EDQUOT",
+};
 
 function errnoText(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[1] ?? "unknown error";

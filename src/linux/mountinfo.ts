@@ -21,7 +21,10 @@ function parseLine(line: string): MountEntry {
   const separator = fields.indexOf("-", 6);
   const [id, parentId, , root, target, options] = fields;
   if (separator < 0 || root === undefined || target === undefined || options === undefined) {
-    throw new EngineError("corrupt", `Cannot read the mount table: line ${JSON.stringify(line)} is incomplete`);
+    throw new EngineError(
+      "corrupt",
+      `Cannot read the mount table: line ${JSON.stringify(line)} is incomplete`,
+    );
   }
   return {
     id: Number(id),

@@ -1,0 +1,70 @@
+import { check, libc } from "./_libc.ts";
+import { O_CLOEXEC } from "./constants.ts";
+
+/** Calls on open file descriptors, which are safe whatever has become of the path. */
+
+const EMPTY = new Uint8Array(0);
+
+export function closeFd(fd: number): void {
+  check(libc.close(fd), "close");
+}
+
+/** Writes all of `bytes`. */
+export function writeFd(fd: number, bytes: Uint8Array): void {
+  for (let rest = bytes; rest.length > 0; ) {
+    const written = check(libc.write(fd, rest, rest.length), "write");
+    rest = written === rest.length ? EMPTY : rest.subarray(written);
+  }
+}
+
+/** Reads up to `buffer.length` bytes into `buffer`; how many, 0 at the end. */
+export function readFd(fd: number, buffer: Uint8Array): number {
+  return check(libc.read(fd, buffer, buffer.length), "read");
+}
+
+export function syncFd(fd: number): void {
+  check(libc.fsync(fd), "fsync");
+}
+
+/** Sets the length of a file; a longer one gets a hole. */
+export function truncateFd(fd: number, sizeBytes: number): void {
+  check(libc.ftruncate(fd, sizeBytes), "ftruncate");
+}
+
+/** Clears set-id bits, so comes before `chmodFd`. */
+export function chownFd(fd: number, uid: number, gid: number): void {
+  check(libc.fchown(fd, uid, gid), "fchown");
+}
+
+export function chmodFd(fd: number, mode: number): void {
+  check(libc.fchmod(fd, mode), "fchmod");
+}
+
+/** Sets access and modification time; after the last write, which would change them. */
+export function utimesFd(fd: number, mtimeNs: bigint): void {
+  check(libc.futimens(fd, timespecs(mtimeNs)), "futimens");
+}
+
+export function setXattrFd(fd: number, name: string, value: Uint8Array): void {
+  check(libc.fsetxattr(fd, name, value, value.length, 0), "fsetxattr", name);
+}
+
+/** A pipe whose ends are close-on-exec. The caller closes both. */
+export function openPipe(): { readEnd: number; writeEnd: number } {
+  const ends = new Int32Array(2);
+  check(libc.pipe2(ends, O_CLOEXEC), "pipe2");
+  return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
+}
+
+const times = new BigInt64Array(4);
+
+/** `struct timespec[2]`, access and modification time alike; valid until the next call. */
+export function timespecs(ns: bigint): BigInt64Array {
+  const rest = ns % 1_000_000_000n;
+  // The nanoseconds are never negative: times before 1970 count up from the second below.
+  const nanoseconds = rest < 0n ? rest + 1_000_000_000n : rest;
+  const seconds = (ns - nanoseconds) / 1_000_000_000n;
+  times[0] = times[2] = seconds;
+  times[1] = times[3] = nanoseconds;
+  return times;
+}

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { TestEngine } from "./engine.ts";
+
+// Nothing is lost when the engine is killed at a moment of no one's choosing.
+
+let engine: TestEngine;
+
+beforeAll(async () => {
+  engine = await TestEngine.start();
+}, 60_000);
+
+afterAll(async () => {
+  await engine[Symbol.asyncDispose]();
+}, 60_000);
+
+const out = async (...args: string[]): Promise<string> => (await engine.darse(args)).stdout;
+
+/** Runs `check` again and again until it holds. */
+async function eventually(check: () => Promise<boolean>): Promise<void> {
+  for (let left = 400; left > 0; left--) {
+    if (await check()) return;
+    await Bun.sleep(25);
+  }
+  throw new Error("it did not come to hold");
+}
+
+test("kill -9 of the engine loses no container, exit code, log line, exec or published port", async () => {
+  await out(
+    "run",
+    "-d",
+    "--name",
+    "goes-on",
+    "-p",
+    "127.0.0.1:18790:80",
+    "-w",
+    "/www",
+    "busybox",
+    "sh",
+    "-c",
+    "echo page > index.html; echo before; httpd -p 80; sleep 3; echo after; exec sleep 1d",
+  );
+  await out(
+    "run",
+    "-d",
+    "--name",
+    "ends-meanwhile",
+    "busybox",
+    "sh",
+    "-c",
+    "sleep 1; echo last words; exit 42",
+  );
+  const pid = await out("inspect", "--format", "{{.State.Pid}}", "goes-on");
+
+  await engine.stopDaemon("SIGKILL");
+  await Bun.sleep(1500);
+  await engine.startDaemon();
+
+  expect(await out("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "ends-meanwhile")).toBe(
+    "exited 42\n",
+  );
+  expect(await out("logs", "ends-meanwhile")).toBe("last words\n");
+  expect(await out("inspect", "--format", "{{.State.Status}} {{.State.Pid}}", "goes-on")).toBe(
+    `running ${pid}`,
+  );
+  expect(await out("exec", "goes-on", "echo", "inside")).toBe("inside\n");
+  expect(await (await fetch("http://127.0.0.1:18790/")).text()).toBe("page\n");
+  await eventually(async () => (await out("logs", "goes-on")) === "before\nafter\n");
+  expect(await out("stop", "-t", "0", "goes-on")).toBe("goes-on\n");
+  expect(await out("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "goes-on")).toBe(
+    "exited 137\n",
+  );
+  expect(await out("start", "goes-on")).toBe("goes-on\n");
+  await out("rm", "-f", "goes-on", "ends-meanwhile");
+}, 60_000);
+
+test("a container with --rm that ends while the engine is away is removed when it is back", async () => {
+  await out("run", "-d", "--rm", "--name", "brief", "busybox", "sleep", "1");
+  await engine.stopDaemon("SIGKILL");
+  await Bun.sleep(1200);
+  await engine.startDaemon();
+  await eventually(async () => (await engine.darse(["inspect", "brief"])).code === 1);
+}, 60_000);
+
+test("images and named volumes are there after kill -9", async () => {
+  await out("run", "--rm", "-v", "keeps:/data", "busybox", "sh", "-c", "echo kept > /data/f");
+  const before = await out("images", "--no-trunc");
+  await engine.stopDaemon("SIGKILL");
+  await engine.startDaemon();
+  expect(await out("images", "--no-trunc")).toBe(before);
+  expect(await out("run", "--rm", "-v", "keeps:/data", "busybox", "cat", "/data/f")).toBe("kept\n");
+}, 60_000);
+
+test("a second engine on the same root is refused by name of the first", async () => {
+  const { run, DARSE } = await import("./engine.ts");
+  const second = await run(DARSE, ["daemon", "--root", engine.root, "--run", engine.runFolder]);
+  expect(second.code).toBe(17);
+  expect(second.stderr).toContain(`engine with pid ${engine.pid} at ${engine.socket}`);
+});

@@ -6,6 +6,8 @@ ensure_engine_host
 ensure_debian docker-registry=docker-registry
 bash scripts/base-images.sh busybox >/dev/null
 bash scripts/base-images.sh debian >/dev/null
+export DARSE_TEST_DOCKER
+DARSE_TEST_DOCKER=$(bash scripts/docker-cli.sh)
 
 say "Format, lint, types"
 node_modules/.bin/biome format .

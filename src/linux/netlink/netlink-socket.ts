@@ -1,3 +1,5 @@
+import { write } from "node:fs";
+import { promisify } from "node:util";
 import { check, lastErrno, libc } from "../_libc.ts";
 import { errnoNumber, SystemCallError } from "../errno.ts";
 import {
@@ -29,6 +31,8 @@ const RECEIVE_TIMEOUT_SECONDS = 5n;
 /** A dump that other changes disturb is asked again this often. */
 const DUMP_ATTEMPTS = 8;
 const EINTR = errnoNumber("EINTR");
+
+const writeInThreadPool = promisify(write<Uint8Array>);
 
 /** Shared by all sockets: every exchange is over before another begins, as all calls are synchronous. */
 const received = new Uint8Array(RECEIVE_BYTES);
@@ -80,17 +84,40 @@ export class NetlinkSocket implements Disposable {
       return encodeMessage({ type: request.type, flags, sequence, payload: request.payload });
     });
     this.#send(concatenate(datagram));
-    let failure: NetlinkError | undefined;
-    while (waiting.size > 0) {
+    this.#awaitAcknowledgements(waiting);
+  }
+
+  /**
+   * The payload of the one message that answers a question.
+   *
+   * @throws {NetlinkError}
+   */
+  query(request: NetlinkRequest): Uint8Array {
+    const sequence = ++this.#sequence;
+    const flags = NLM_F_REQUEST | (request.flags ?? 0);
+    this.#send(encodeMessage({ type: request.type, flags, sequence, payload: request.payload }));
+    for (;;) {
       for (const message of decodeMessages(this.#receive())) {
-        const request = waiting.get(message.sequence);
-        if (request === undefined || message.type !== NLMSG_ERROR) continue;
-        waiting.delete(message.sequence);
+        if (message.sequence !== sequence) continue;
+        if (message.type !== NLMSG_ERROR) return message.payload.slice();
         const { errno, text } = decodeAcknowledgement(message);
-        if (errno !== 0) failure ??= new NetlinkError(request.operation, errno, text);
+        throw new NetlinkError(request.operation, errno, text);
       }
     }
-    if (failure) throw failure;
+  }
+
+  /**
+   * Like `request`, but the kernel does its work on another thread: for what makes it wait, such as deleting a link.
+   * Nothing else may use the socket meanwhile.
+   *
+   * @throws {NetlinkError}
+   */
+  async requestInBackground(request: NetlinkRequest): Promise<void> {
+    const sequence = ++this.#sequence;
+    const flags = NLM_F_REQUEST | NLM_F_ACK | (request.flags ?? 0);
+    const datagram = encodeMessage({ type: request.type, flags, sequence, payload: request.payload });
+    await writeInThreadPool(this.#fd, datagram);
+    this.#awaitAcknowledgements(new Map([[sequence, request]]));
   }
 
   /**
@@ -107,6 +134,20 @@ export class NetlinkSocket implements Disposable {
 
   [Symbol.dispose](): void {
     libc.close(this.#fd);
+  }
+
+  #awaitAcknowledgements(waiting: Map<number, NetlinkRequest>): void {
+    let failure: NetlinkError | undefined;
+    while (waiting.size > 0) {
+      for (const message of decodeMessages(this.#receive())) {
+        const request = waiting.get(message.sequence);
+        if (request === undefined || message.type !== NLMSG_ERROR) continue;
+        waiting.delete(message.sequence);
+        const { errno, text } = decodeAcknowledgement(message);
+        if (errno !== 0) failure ??= new NetlinkError(request.operation, errno, text);
+      }
+    }
+    if (failure) throw failure;
   }
 
   #dumpOnce(request: Omit<NetlinkRequest, "flags">): { payloads: Uint8Array[]; isWhole: boolean } {

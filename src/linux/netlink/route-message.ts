@@ -242,5 +242,7 @@ function linkAttributes(settings: LinkSettings): Uint8Array[] {
 }
 
 function broadcast(bytes: Uint8Array, prefixLength: number): Uint8Array {
-  return bytes.map((byte, position) => byte | (0xff >> Math.min(8, Math.max(0, prefixLength - 8 * position))));
+  return bytes.map(
+    (byte, position) => byte | (0xff >> Math.min(8, Math.max(0, prefixLength - 8 * position))),
+  );
 }

@@ -1,7 +1,6 @@
 import { closeSync, openSync } from "node:fs";
-import { errnoNumber } from "../errno.ts";
+import { isErrno } from "#base/errors.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
-import { NetlinkError } from "./netlink-error.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 import type { NetlinkRequest } from "./netlink-socket.ts";
 import {
@@ -30,7 +29,6 @@ import type { Address, Link, LinkSettings, NewRoute, Route } from "./route-messa
 
 const ADDRESS_FAMILIES = new Set([2, 10]);
 const MAX_NAME_LENGTH = 15;
-const ENODEV = errnoNumber("ENODEV");
 
 export interface NewBridge {
   readonly name: string;
@@ -85,14 +83,13 @@ export class Rtnetlink implements Disposable {
   }
 
   findLink(name: string): Link | undefined {
-    return this.links().find((link) => link.name === name);
+    return ifPresent(() => this.getLink(name));
   }
 
   /** @throws {NetlinkError} ENODEV */
   getLink(name: string): Link {
-    const link = this.findLink(name);
-    if (link === undefined) throw new NetlinkError(`find link ${name}`, ENODEV);
-    return link;
+    const payload = linkBody(0, { name: checkedName(name) });
+    return decodeLink(this.#socket.query({ operation: `find link ${name}`, type: RTM_GETLINK, payload }));
   }
 
   /** A bridge that is up. @throws {NetlinkError} EEXIST */
@@ -109,7 +106,12 @@ export class Rtnetlink implements Disposable {
       const { peer: _peer, ...near } = veth;
       const payload = vethBody(
         { ...near, name: checkedName(veth.name) },
-        { ...peer, name: checkedName(peer.name), mtu: veth.mtu, ...(fd !== undefined && { namespaceFd: fd }) },
+        {
+          ...peer,
+          name: checkedName(peer.name),
+          mtu: veth.mtu,
+          ...(fd !== undefined && { namespaceFd: fd }),
+        },
       );
       this.#create(`create veth pair ${veth.name}`, payload);
     } finally {
@@ -127,14 +129,23 @@ export class Rtnetlink implements Disposable {
     this.#socket.request({ operation: `set hairpin of ${link.name}`, type: RTM_SETLINK, payload });
   }
 
-  /** False when there is no such link. Deletes the far end of a veth too. */
+  /** False when there is no such link. Deletes the far end of a veth too. Takes the kernel tens of milliseconds. */
   deleteLink(name: string): boolean {
-    const payload = linkBody(0, { name });
+    const deleted = ifPresent(() => {
+      this.#socket.request(deleteRequest(name));
+      return true;
+    });
+    return deleted ?? false;
+  }
+
+  /** `deleteLink` for the caller's namespace, while the calling thread goes on with other work. */
+  static async deleteLinkInBackground(name: string): Promise<boolean> {
+    using socket = NetlinkSocket.open();
     try {
-      this.#socket.request({ operation: `delete link ${name}`, type: RTM_DELLINK, payload });
+      await socket.requestInBackground(deleteRequest(name));
       return true;
     } catch (error) {
-      if (error instanceof NetlinkError && error.code === "ENODEV") return false;
+      if (isErrno(error, "ENODEV")) return false;
       throw error;
     }
   }
@@ -179,6 +190,19 @@ export class Rtnetlink implements Disposable {
   #create(operation: string, payload: Uint8Array): void {
     this.#socket.request({ operation, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload });
   }
+}
+
+function ifPresent<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isErrno(error, "ENODEV")) return undefined;
+    throw error;
+  }
+}
+
+function deleteRequest(name: string): NetlinkRequest {
+  return { operation: `delete link ${name}`, type: RTM_DELLINK, payload: linkBody(0, { name }) };
 }
 
 function setLinkRequest(link: Pick<Link, "index" | "name">, change: LinkChange): NetlinkRequest {

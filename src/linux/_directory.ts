@@ -12,6 +12,7 @@ import {
 import { errnoNumber, SystemCallError } from "./errno.ts";
 import type { Located } from "./_parents.ts";
 
+const SEEK_SET = 0;
 const EISDIR = errnoNumber("EISDIR");
 const ENOENT = errnoNumber("ENOENT");
 
@@ -27,6 +28,7 @@ const MAX_DEPTH = 64;
  */
 export function readNames(fd: number, shown: string): Uint8Array[] {
   const names: Uint8Array[] = [];
+  check(libc.lseek(fd, 0, SEEK_SET), "lseek", shown);
   for (;;) {
     const size = check(libc.getdents64(fd, buffer, buffer.length), "getdents64", shown);
     if (size === 0) return names;

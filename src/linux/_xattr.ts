@@ -15,8 +15,8 @@ export function getXattr(path: CPath, name: string, shown: string): Uint8Array |
     const size = check(libc.lgetxattr(path, attribute, scratch, MAX_BYTES), "getxattr", shown);
     return scratch.slice(0, size);
   } catch (error) {
-    // ENOTSUP: the file system has none, or none of that kind.
-    if (isErrno(error, "ENODATA", "ENOTSUP", "EOPNOTSUPP")) return undefined;
+    // EOPNOTSUPP: the file system has none, or none of that kind.
+    if (isErrno(error, "ENODATA", "EOPNOTSUPP")) return undefined;
     throw error;
   }
 }
@@ -33,7 +33,7 @@ export function listXattrs(path: CPath, shown: string): string[] {
     const size = check(libc.llistxattr(path, scratch, MAX_BYTES), "listxattr", shown);
     return new TextDecoder().decode(scratch.subarray(0, size)).split("\0").slice(0, -1);
   } catch (error) {
-    if (isErrno(error, "ENOTSUP", "EOPNOTSUPP")) return [];
+    if (isErrno(error, "EOPNOTSUPP")) return [];
     throw error;
   }
 }

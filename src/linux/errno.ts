@@ -27,33 +27,34 @@ export class SystemCallError extends Error {
   }
 }
 
-const NAMES: ReadonlyMap<number, string> = new Map(
-  // Several names may share a number (EAGAIN, EWOULDBLOCK); the first is the usual one.
-  Object.entries(constants.errno)
-    .toReversed()
-    .map(([name, number]) => [number, name]),
-);
+/** Linux names that `node:os` leaves out, or has under an older name first. */
+const LINUX_NAMES: readonly (readonly [number, string])[] = [
+  [11, "EAGAIN"],
+  [61, "ENODATA"],
+  [95, "EOPNOTSUPP"],
+  [116, "ESTALE"],
+  [117, "EUCLEAN"],
+  [122, "EDQUOT"],
+];
+
+const NAMES: ReadonlyMap<number, string> = new Map([
+  ...Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
+  ...LINUX_NAMES,
+]);
 
 /** The name of an errno, `"ENOENT"` for 2; `"E<number>"` for one without a name. */
 export function errnoName(errno: number): string {
-  return NAMES.get(errno) ?? EXTRA[errno] ?? `E${errno}`;
+  return NAMES.get(errno) ?? `E${errno}`;
 }
 
 /** The number of an errno's name. */
 export function errnoNumber(name: string): number {
   for (const [number, known] of NAMES) if (known === name) return number;
-  for (const [number, known] of Object.entries(EXTRA)) if (known === name) return Number(number);
   throw new Error(`Cannot find an errno named ${JSON.stringify(name)}`);
 }
 
-/** Linux names that `node:os` leaves out. */
-const EXTRA: Readonly<Record<number, string>> = {
-  61: "ENODATA",
-  116: "ESTALE",
-  117: "EUCLEAN",
-  122: "EDQUOT",
-};
-
 function errnoText(errno: number): string {
+  // libuv says "operation not supported on socket", whatever it was on.
+  if (errno === 95) return "operation not supported";
   return getSystemErrorMap().get(-errno)?.[1] ?? "unknown error";
 }

@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno } from "#base/errors.ts";
+
+/** Where the kernel counts its kills for memory: cgroup v2, then v1. */
+const OOM_COUNTERS: readonly (readonly [file: string, key: string])[] = [
+  ["memory.events", "oom_kill"],
+  ["memory.oom_control", "oom_kill"],
+];
+
+/** The cgroups of containers, which have the same path in every hierarchy. */
+export class ContainerCgroups {
+  readonly #roots: readonly string[];
+
+  /** `roots`: the mount points of the hierarchies (`cgroupRoots` of `linux/`). */
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+  }
+
+  /** Whether the kernel killed a process of the container for want of memory. */
+  hadOomKill(path: string): boolean {
+    return this.#roots.some((root) =>
+      OOM_COUNTERS.some(([file, key]) => (findCounter(join(root, path, file), key) ?? 0) > 0),
+    );
+  }
+
+  /** Removes the container's cgroups; those that are gone already count as removed. False when one is in use. */
+  remove(path: string): boolean {
+    if (!/^\/[^/]/.test(path) || path.split("/").includes("..")) return false;
+    return this.#roots.map((root) => removeTree(join(root, path))).every(Boolean);
+  }
+}
+
+function findCounter(file: string, key: string): number | undefined {
+  try {
+    const line = readFileSync(file, "utf8")
+      .split("\n")
+      .find((candidate) => candidate.startsWith(`${key} `));
+    return line === undefined ? undefined : Number(line.slice(key.length + 1));
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENODEV")) return undefined;
+    throw error;
+  }
+}
+
+/** Children first, and only when there are any: the common case is one system call. */
+function removeTree(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return true;
+    if (!isErrno(error, "EBUSY")) throw error;
+  }
+  try {
+    const children = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    if (children.length === 0) return false;
+    return children.map(({ name }) => removeTree(join(folder, name))).every(Boolean) && removeTree(folder);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { EngineError, isErrno } from "#base/errors.ts";
+import { type Child, spawn } from "#linux/process.ts";
+import type { RuntimeSpec } from "#oci/runtime-spec.ts";
+import type { ContainerCgroups } from "./container-cgroups.ts";
+import type { OciRuntime } from "./oci-runtime.ts";
+import type { RunLayout } from "./run-layout.ts";
+import { startError } from "./start-error.ts";
+
+export interface StepOptions {
+  readonly id: string;
+  /** Without a terminal. */
+  readonly spec: RuntimeSpec;
+  /** Called with the output as it comes; a promise makes the step wait. */
+  readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void | Promise<void>;
+  /** All of the step's stdin; empty when absent. */
+  readonly stdin?: Uint8Array;
+}
+
+export interface StepTools {
+  readonly layout: RunLayout;
+  readonly runtime: OciRuntime;
+  readonly cgroups: ContainerCgroups;
+}
+
+/**
+ * Runs a container to its end with the runtime's `run`, its streams pipes of ours: nobody keeps it when we die.
+ * @throws {StartError} when its process cannot be started
+ * @throws {EngineError} cancelled when `signal` fired; the container is gone then
+ */
+export async function runStep(
+  options: StepOptions,
+  tools: StepTools,
+  signal: AbortSignal,
+): Promise<{ exitCode: number }> {
+  signal.throwIfAborted();
+  const { id, spec } = options;
+  const bundle = tools.layout.step(id);
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  const child = spawn(
+    [
+      ...[tools.runtime.path, `--root=${tools.runtime.root}`, `--log=${join(bundle, "log")}`],
+      ...["run", "--bundle", bundle, id],
+    ],
+    { cwd: bundle, env: {}, stdin: options.stdin ?? "ignore", stdout: "pipe", stderr: "pipe" },
+  );
+  const abort = (): void => void tools.runtime.deleteForce(id).catch(() => child.kill(9));
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.all([
+      forward(child.stdout, (data) => options.onOutput("stdout", data)),
+      forward(child.stderr, (data) => options.onOutput("stderr", data)),
+    ]);
+    const exitCode = await child.exited;
+    if (signal.aborted) throw cancelled(id, signal);
+    if (exitCode !== 0) failIfNotStarted(bundle, spec);
+    return { exitCode };
+  } finally {
+    signal.removeEventListener("abort", abort);
+    await end(child, id, tools, spec);
+  }
+}
+
+/** Removes the step `id` that an engine left when it died. */
+export async function removeStep(id: string, tools: StepTools): Promise<void> {
+  await tools.runtime.deleteForce(id);
+  rmSync(tools.layout.step(id), { recursive: true, force: true });
+}
+
+async function forward(
+  stream: ReadableStream<Uint8Array> | undefined,
+  take: (data: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  if (!stream) return;
+  for await (const data of stream) await take(data);
+}
+
+/** The runtime's own complaints are in its log, apart from what the process wrote. */
+function failIfNotStarted(bundle: string, { process }: RuntimeSpec): void {
+  const log = textOf(join(bundle, "log"));
+  if (log.trim() === "") return;
+  throw startError("create", log, { command: process.args[0] ?? "", cwd: process.cwd });
+}
+
+async function end(child: Child, id: string, tools: StepTools, spec: RuntimeSpec): Promise<void> {
+  await tools.runtime.deleteForce(id);
+  await child.exited;
+  tools.cgroups.remove(spec.linux.cgroupsPath ?? "");
+  rmSync(tools.layout.step(id), { recursive: true, force: true });
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+}
+
+function cancelled(id: string, signal: AbortSignal): EngineError {
+  return new EngineError("cancelled", `Cannot finish step ${id}: it was cancelled`, { cause: signal.reason });
+}

@@ -1,0 +1,229 @@
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { EngineError } from "#base/errors.ts";
+import type { Logger } from "#base/log.ts";
+import { cgroupRoots } from "#linux/cgroups.ts";
+import type { Kernel } from "#linux/kernel.ts";
+import { findProgram } from "#linux/process.ts";
+import type { RuntimeSpec } from "#oci/runtime-spec.ts";
+import { type Attachment, attachTo } from "./attachment.ts";
+import { ContainerCgroups } from "./container-cgroups.ts";
+import type { ContainerExit } from "./container-exit.ts";
+import type { ContainerPlace } from "./container-place.ts";
+import { createContainer } from "./create-container.ts";
+import type { KeptContainer } from "./kept-container.ts";
+import { OciRuntime } from "./oci-runtime.ts";
+import { type RecoveredContainer, recoverContainer } from "./recover-container.ts";
+import { removeRemains } from "./remove-bundle.ts";
+import { RunLayout } from "./run-layout.ts";
+import { removeStep, runStep, type StepOptions, type StepTools } from "./run-step.ts";
+import { parseSignal } from "./signals.ts";
+import { type ExecOptions, type RunningExec, startExec } from "./start-exec.ts";
+import { sendSize, type TerminalSize } from "./terminal-size.ts";
+
+/** What of `linux/` the runtime needs. */
+export type RuntimeKernel = Pick<Kernel, "openPidfd" | "connectSeqpacket" | "mounts">;
+
+export interface RuntimeOptions {
+  /** `/run/darse`. */
+  readonly runDirectory: string;
+  readonly kernel: RuntimeKernel;
+  readonly log: Logger;
+  /** The OCI runtimes one may name, by path or program name; crun is there always. */
+  readonly runtimes?: ReadonlyMap<string, string>;
+  /** Its name; crun when absent. */
+  readonly defaultRuntime?: string;
+}
+
+export interface CreateOptions {
+  readonly id: string;
+  readonly spec: RuntimeSpec;
+  /** Where the output goes, in the CRI text format; nowhere when there is no path. The file is appended to. */
+  readonly log: { readonly path?: string };
+  readonly tty: boolean;
+  readonly openStdin: boolean;
+  /** The process's stdin ends with the first client that was attached to it. */
+  readonly stdinOnce: boolean;
+  /** Name of the OCI runtime; the default one when absent. */
+  readonly runtime?: string;
+}
+
+/**
+ * Runs containers: crun makes them, one conmon each keeps them, and both outlive the engine. Start with
+ * docs/runtime.md. One instance owns `<run>/containers`, `steps`, `exits` and the runtimes' state below `<run>`.
+ */
+export class Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #layout: RunLayout;
+  readonly #cgroups: ContainerCgroups;
+  readonly #runtimes = new Map<string, OciRuntime>();
+  readonly #kept = new Map<string, KeptContainer>();
+
+  private constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#layout = new RunLayout(options.runDirectory);
+    this.#cgroups = new ContainerCgroups(cgroupRoots(options.kernel.mounts()));
+    for (const folder of [this.#layout.containers, this.#layout.steps, this.#layout.exits]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+  }
+
+  static open(options: RuntimeOptions): Runtime {
+    return new Runtime(options);
+  }
+
+  /** The bundle of a container: there may be none yet. */
+  bundlePath(id: string): string {
+    return this.#layout.bundle(id);
+  }
+
+  /** Where the caller mounts the root file system before `create`, and unmounts it before `delete`. */
+  rootfsPath(id: string): string {
+    return join(this.#layout.bundle(id), "rootfs");
+  }
+
+  /**
+   * Makes a container whose process waits for `start`. When it fails nothing is left but what the caller made.
+   * @throws {StartError} when the process cannot be started: a missing program, a bad working directory
+   * @throws {EngineError} conflict when the id is taken, invalid for an unknown runtime, unavailable without conmon
+   */
+  async create(options: CreateOptions, signal: AbortSignal): Promise<{ pid: number }> {
+    if (this.#kept.has(options.id)) {
+      throw new EngineError("conflict", `Cannot create container ${options.id}: it exists already`);
+    }
+    const runtime = options.runtime ?? this.#defaultRuntime;
+    const container = await createContainer(this.#place(options.id), { ...options, runtime }, signal);
+    this.#kept.set(options.id, container);
+    return { pid: container.pid };
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#get(id).start();
+  }
+
+  /** `signal` by name or number, to the init or, with `all`, to every process in the container's cgroup. */
+  async kill(id: string, signal: string | number, options: { all?: boolean } = {}): Promise<"sent" | "gone"> {
+    return await this.#get(id).kill(parseSignal(String(signal)), options.all ?? false);
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#get(id).pause();
+  }
+
+  async resume(id: string): Promise<void> {
+    await this.#get(id).resume();
+  }
+
+  /**
+   * Joins the container's streams; between `create` and `start` this loses no byte. `stdin: false` is a client that
+   * only looks on: its going does not end the process's stdin.
+   * @throws {EngineError} conflict when the container has ended
+   */
+  async attach(id: string, options: { stdin?: boolean } = {}): Promise<Attachment> {
+    const { record } = this.#get(id);
+    const endsStdin = record.openStdin && record.stdinOnce && !record.tty;
+    return await attachTo(this.#options.kernel, join(this.#layout.bundle(id), "attach"), {
+      keepsReading: endsStdin && options.stdin === false,
+    });
+  }
+
+  /** Sets the size of the container's terminal; nothing when it has ended. */
+  resize(id: string, size: TerminalSize): void {
+    sendSize(this.#layout.bundle(id), size);
+  }
+
+  /** Resolves when the container has ended and all its output is out: at once when it has. */
+  exited(id: string): Promise<ContainerExit> {
+    return this.#get(id).exited;
+  }
+
+  /**
+   * Ends the container if need be and removes its cgroups, its exit file and its bundle. Success when there is none.
+   * The bundle's folder itself stays as long as something is mounted on `rootfs`.
+   */
+  async delete(id: string): Promise<void> {
+    const container = this.#kept.get(id);
+    await (container ? container.delete() : removeRemains(this.#place(id)));
+    this.#kept.delete(id);
+  }
+
+  /**
+   * Runs a further process in a running container. `exited` is its exit code when all its output is out.
+   * @throws {StartError} when it cannot be started
+   */
+  async exec(id: string, options: ExecOptions): Promise<RunningExec> {
+    const { runtime } = this.#get(id);
+    return await startExec(id, options, { layout: this.#layout, runtime, connector: this.#options.kernel });
+  }
+
+  /** Sets the size of an exec's terminal; nothing when it has ended. */
+  resizeExec(id: string, execId: string, size: TerminalSize): void {
+    sendSize(this.#layout.exec(id, execId), size);
+  }
+
+  /**
+   * Runs a container to its end, its streams ours: a build step. It dies with `signal`, and leaves nothing.
+   * @throws {StartError} when it cannot be started
+   * @throws {EngineError} cancelled
+   */
+  async runToEnd(options: StepOptions, signal: AbortSignal): Promise<{ exitCode: number }> {
+    return await runStep(options, this.#stepTools(), signal);
+  }
+
+  /**
+   * Takes over what an earlier engine left: running containers go on, finished ones have their exit, steps and
+   * half-made containers are removed. Once, before anything else.
+   */
+  async recover(): Promise<RecoveredContainer[]> {
+    for (const id of readdirSync(this.#layout.steps)) await removeStep(id, this.#stepTools());
+    const all: RecoveredContainer[] = [];
+    for (const id of readdirSync(this.#layout.containers)) {
+      const found = await recoverContainer(this.#place(id));
+      if (found === undefined) continue;
+      this.#kept.set(id, found.container);
+      all.push(found.recovered);
+    }
+    return all;
+  }
+
+  #get(id: string): KeptContainer {
+    const container = this.#kept.get(id);
+    if (container) return container;
+    throw new EngineError(
+      "not-found",
+      `Cannot find the running parts of container ${id}: it was not created`,
+    );
+  }
+
+  get #defaultRuntime(): string {
+    return this.#options.defaultRuntime ?? "crun";
+  }
+
+  #place(id: string): ContainerPlace {
+    const { kernel, log } = this.#options;
+    return {
+      id,
+      layout: this.#layout,
+      cgroups: this.#cgroups,
+      kernel,
+      log,
+      runtime: (name) => this.#runtime(name),
+    };
+  }
+
+  #stepTools(): StepTools {
+    return { layout: this.#layout, runtime: this.#runtime(this.#defaultRuntime), cgroups: this.#cgroups };
+  }
+
+  #runtime(name: string): OciRuntime {
+    const known = this.#runtimes.get(name);
+    if (known) return known;
+    const path = this.#options.runtimes?.get(name) ?? (name === "crun" ? "crun" : undefined);
+    if (path === undefined) {
+      throw new EngineError("invalid", `unknown or invalid runtime name: ${name}`);
+    }
+    const runtime = new OciRuntime(findProgram(path), this.#layout.stateRoot(name));
+    this.#runtimes.set(name, runtime);
+    return runtime;
+  }
+}

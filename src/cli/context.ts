@@ -1,0 +1,18 @@
+import type { EngineClient } from "#api/client.ts";
+import type { Output } from "./output.ts";
+import type { Input } from "./input.ts";
+
+/** The world as a command sees it; tests pass their own. */
+export interface Context {
+  readonly client: EngineClient;
+  /** Where the engine is, for messages: `unix:///run/darse/darse.sock`. */
+  readonly host: string;
+  readonly out: Output;
+  readonly error: Output;
+  readonly input: Input;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Calls `handle` for each of `signals` until disposed; they no longer end the process then. */
+  onSignals(signals: readonly string[], handle: (signal: string) => void): Disposable;
+}

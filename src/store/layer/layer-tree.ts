@@ -1,0 +1,264 @@
+import { EngineError, isErrno } from "#base/errors.ts";
+import { S_IFBLK, S_IFCHR, S_IFIFO } from "#linux/constants.ts";
+import { chmodFd, chownFd, closeFd, setXattrFd, utimesFd, writeFd } from "#linux/file-descriptor.ts";
+import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
+import { DEFAULT_TAR_LIMITS, pathComponents, quoted, type TarEntry } from "#oci/tar/tar-entry.ts";
+import { parseWhiteout } from "#oci/tar/whiteout.ts";
+import { isWhiteout, makeOpaque, makeWhiteout } from "./overlay-form.ts";
+import { ParentDirectories } from "./parent-directories.ts";
+import type { Pending } from "./pending.ts";
+import { isStoredXattr, setXattrIfPossible } from "./stored-xattrs.ts";
+
+/** Bytes of paths kept until the end of a layer; an archive that asks for more is a bomb. */
+const MAX_KEPT_BYTES = 256 * 1024 * 1024;
+
+/** Steps spent on forgetting directories that the same layer replaces; no honest layer comes near. */
+const MAX_SCANNED = 50_000_000;
+
+interface OpenFile {
+  readonly entry: TarEntry;
+  readonly path: string;
+  readonly fd: number;
+}
+
+/**
+ * A layer taking shape in a directory of its own, in overlay form, from entries handed in one after another. It needs no
+ * parent, so layers are unpacked in any order; what only the parent could tell is returned by `finish` for `settle`.
+ *
+ * Within one layer a later entry replaces an earlier one of its path, and whiteouts act on the layers below wherever they
+ * stand (OCI image-spec, layer.md#whiteouts). Every call goes through `RootDirectory`: nothing outside can be reached.
+ */
+export class LayerTree {
+  readonly #root: RootDirectory;
+  readonly #parents: ParentDirectories;
+  readonly #directoryTimes = new Map<string, bigint>();
+  readonly #links: { path: string; target: string }[] = [];
+  #file: OpenFile | undefined;
+  #keptBytes = 0;
+  #sizeBytes = 0;
+  #scanned = 0;
+
+  constructor(root: RootDirectory, maxNodes: number = DEFAULT_TAR_LIMITS.maxEntries) {
+    this.#root = root;
+    this.#parents = new ParentDirectories(root, maxNodes);
+  }
+
+  /** Content of all files, in bytes. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Starts an entry. Its content follows by `write`, its end by `end`. @throws {EngineError} invalid, unavailable (disk full) */
+  begin(entry: TarEntry): void {
+    explained(entry, () => this.#begin(entry));
+  }
+
+  write(bytes: Uint8Array): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    explained(file.entry, () => writeFd(file.fd, bytes));
+    this.#sizeBytes += bytes.length;
+  }
+
+  end(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    explained(file.entry, () => {
+      // Owner first: changing it clears set-id bits and capabilities. Time last: all else changes it.
+      chownFd(file.fd, file.entry.uid, file.entry.gid);
+      chmodFd(file.fd, file.entry.mode);
+      for (const [name, value] of file.entry.xattrs) {
+        if (isStoredXattr(name)) setXattrIfPossible(() => setXattrFd(file.fd, name, value));
+      }
+      utimesFd(file.fd, file.entry.mtimeNs);
+    });
+    this.close();
+  }
+
+  /** Sets the times of directories, which everything made in them has changed, and says what is left to settle. */
+  finish(): Pending {
+    for (const [path, mtimeNs] of this.#directoryTimes) this.#root.utimes(path || ".", mtimeNs);
+    return { directories: [...this.#parents.implied].sort(), links: this.#links };
+  }
+
+  /** Closes what an entry cut short left open. */
+  close(): void {
+    if (this.#file === undefined) return;
+    const { fd } = this.#file;
+    this.#file = undefined;
+    closeFd(fd);
+  }
+
+  #begin(entry: TarEntry): void {
+    const components = pathComponents(entry.path);
+    const name = components.pop();
+    if (name === undefined) return this.#atRoot(entry);
+    const outer = components.find((component) => parseWhiteout(component) !== undefined);
+    if (outer !== undefined) {
+      if (parseWhiteout(outer)?.kind === "ignored") return;
+      throw new EngineError("invalid", `Cannot unpack ${quoted(entry.path)}: it lies inside a whiteout`);
+    }
+    const whiteout = parseWhiteout(name);
+    if (whiteout?.kind === "ignored") return;
+    const parent = this.#parents.ensure(components);
+    if (whiteout?.kind === "opaque") return makeOpaque(this.#root, parent);
+    if (whiteout?.kind === "remove") return this.#remove(join(parent, whiteout.name));
+    this.#place(entry, join(parent, name));
+  }
+
+  #atRoot(entry: TarEntry): void {
+    if (entry.type !== "directory") {
+      throw new EngineError(
+        "invalid",
+        `Cannot unpack ${quoted(entry.path)}: it would replace the root by a ${entry.type}`,
+      );
+    }
+    this.#finishDirectory(entry, "");
+  }
+
+  /** Hides `path` of the layers below, and leaves what this layer has there. */
+  #remove(path: string): void {
+    const found = this.#root.find(path);
+    if (found === undefined) makeWhiteout(this.#root, path);
+    if (found?.type !== "directory") return;
+    makeOpaque(this.#root, path);
+    this.#parents.implied.delete(path);
+  }
+
+  #place(entry: TarEntry, path: string): void {
+    const found = this.#root.find(path);
+    if (entry.type === "directory") {
+      if (found?.type !== "directory") {
+        if (found !== undefined) this.#drop(path, found);
+        this.#parents.count();
+        this.#root.mkdir(path, 0o700);
+        // What stood here hid the directory of the layers below; the new one must hide it still.
+        if (found !== undefined) makeOpaque(this.#root, path);
+      }
+      return this.#finishDirectory(entry, path);
+    }
+    if (entry.type === "hardlink") return this.#link(entry, path);
+    if (found !== undefined) this.#drop(path, found);
+    this.#parents.count();
+    switch (entry.type) {
+      case "file":
+        this.#file = { entry, path, fd: this.#root.createFile(path, 0o600) };
+        return;
+      case "symlink":
+        this.#root.symlink(entry.linkName ?? "", path);
+        break;
+      case "fifo":
+        this.#root.mknod(path, S_IFIFO | 0o600, { major: 0, minor: 0 });
+        break;
+      case "character":
+      case "block":
+        this.#device(entry, path);
+        break;
+    }
+    this.#finishNode(entry, path);
+  }
+
+  #device(entry: TarEntry, path: string): void {
+    const device = entry.device ?? { major: 0, minor: 0 };
+    this.#root.mknod(path, (entry.type === "block" ? S_IFBLK : S_IFCHR) | 0o600, device);
+  }
+
+  #link(entry: TarEntry, path: string): void {
+    const components = pathComponents(entry.linkName ?? "");
+    const name = components.pop();
+    const parent = name === undefined ? undefined : this.#parents.find(components);
+    const target = name === undefined || parent === undefined ? undefined : join(parent, name);
+    if (target === path) return;
+    const found = target === undefined ? undefined : this.#root.find(target);
+    if (found !== undefined && (found.type === "directory" || isWhiteout(found))) {
+      throw new EngineError(
+        "invalid",
+        `Cannot unpack ${quoted(entry.path)}: it links to ${quoted(entry.linkName ?? "")}, which is no file`,
+      );
+    }
+    const replaced = this.#root.find(path);
+    if (replaced !== undefined) this.#drop(path, replaced);
+    this.#parents.count();
+    if (target !== undefined && found !== undefined) this.#root.link(target, path);
+    else this.#keep({ path, target: [...components, name ?? ""].join("/") });
+  }
+
+  /** A link to a file that this layer has not, or has not yet. */
+  #keep(link: { path: string; target: string }): void {
+    this.#count(link.path.length + link.target.length);
+    this.#links.push(link);
+  }
+
+  #finishDirectory(entry: TarEntry, path: string): void {
+    const place = path || ".";
+    this.#root.chown(place, entry.uid, entry.gid);
+    this.#root.chmod(place, entry.mode);
+    this.#setXattrs(entry, place);
+    if (!this.#directoryTimes.has(path)) this.#count(path.length);
+    this.#directoryTimes.set(path, entry.mtimeNs);
+    this.#parents.implied.delete(path);
+  }
+
+  #finishNode(entry: TarEntry, path: string): void {
+    this.#root.chown(path, entry.uid, entry.gid);
+    if (entry.type !== "symlink") this.#root.chmod(path, entry.mode);
+    this.#setXattrs(entry, path);
+    this.#root.utimes(path, entry.mtimeNs);
+  }
+
+  #setXattrs(entry: TarEntry, path: string): void {
+    for (const [name, value] of entry.xattrs) {
+      if (isStoredXattr(name)) setXattrIfPossible(() => this.#root.setXattr(path, name, value));
+    }
+  }
+
+  /** Removes what an earlier entry of this layer has put at `path`. */
+  #drop(path: string, found: FileStat): void {
+    this.#root.removeTree(path);
+    if (found.type === "symlink") this.#parents.forgetPaths();
+    if (found.type !== "directory") return;
+    this.#parents.forget(path);
+    this.#scanned += this.#directoryTimes.size;
+    if (this.#scanned > MAX_SCANNED) {
+      throw new EngineError(
+        "invalid",
+        "Cannot unpack the layer: it replaces its own directories again and again",
+      );
+    }
+    for (const known of this.#directoryTimes.keys()) {
+      if (known === path || known.startsWith(`${path}/`)) this.#directoryTimes.delete(known);
+    }
+  }
+
+  #count(bytes: number): void {
+    this.#keptBytes += bytes;
+    if (this.#keptBytes > MAX_KEPT_BYTES) {
+      throw new EngineError(
+        "invalid",
+        "Cannot unpack the layer: the names of its directories fill more than 256 MiB",
+      );
+    }
+  }
+}
+
+function join(parent: string, name: string): string {
+  return parent === "" ? name : `${parent}/${name}`;
+}
+
+/** Runs `work`; what the kernel refuses is said of the entry it was for. */
+function explained(entry: TarEntry, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Error) || EngineError.is(error)) throw error;
+    if (isErrno(error, "ENOSPC", "EDQUOT")) {
+      throw new EngineError("unavailable", `Cannot unpack ${quoted(entry.path)}: the disk is full`, {
+        cause: error,
+      });
+    }
+    if (!("errno" in error)) throw error;
+    throw new EngineError("invalid", `Cannot unpack ${quoted(entry.path)}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

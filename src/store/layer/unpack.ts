@@ -1,0 +1,123 @@
+import { createReadStream, type ReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { EngineError } from "#base/errors.ts";
+import type { RootDirectory } from "#linux/root-directory.ts";
+import { type DiffId, Digester, parseDiffId } from "#oci/digest.ts";
+import type { Compression } from "#oci/media-types.ts";
+import { DEFAULT_TAR_LIMITS, type TarLimits } from "#oci/tar/tar-entry.ts";
+import { TarParser } from "#oci/tar/tar-parser.ts";
+import { LayerTree } from "./layer-tree.ts";
+import type { Pending } from "./pending.ts";
+
+/** What a layer may unfold into. */
+export interface UnpackLimits extends TarLimits {
+  /** Uncompressed bytes for each compressed one, looked at beyond `ratioFromBytes`. */
+  readonly maxRatio: number;
+  readonly ratioFromBytes: number;
+}
+
+export const DEFAULT_UNPACK_LIMITS: UnpackLimits = {
+  ...DEFAULT_TAR_LIMITS,
+  maxRatio: 200,
+  ratioFromBytes: 8 * 1024 ** 3,
+};
+
+export interface Unpacked {
+  readonly diffId: DiffId;
+  /** Content of all files. */
+  readonly sizeBytes: number;
+  readonly pending: Pending;
+}
+
+const READ_BYTES = 1024 * 1024;
+const DECODED_BYTES = 512 * 1024;
+
+/**
+ * Unpacks a layer's blob into `root` in overlay form, hashing the uncompressed bytes on the way. `isWanted` is asked now
+ * and then, and the work stops when it says no.
+ *
+ * @throws {EngineError} invalid for a broken or hostile archive, unavailable when the disk is full
+ */
+export async function unpack(
+  root: RootDirectory,
+  layer: { readonly blob: string; readonly compression: Compression },
+  options: { limits?: UnpackLimits; isWanted?: () => boolean } = {},
+): Promise<Unpacked> {
+  const { limits = DEFAULT_UNPACK_LIMITS, isWanted = () => true } = options;
+  const blobSize = (await stat(layer.blob)).size;
+  const digester = new Digester();
+  const parser = new TarParser(limits);
+  const tree = new LayerTree(root, limits.maxEntries);
+  try {
+    for await (const chunk of decompressed(
+      createReadStream(layer.blob, { highWaterMark: READ_BYTES }),
+      layer,
+    )) {
+      if (!isWanted()) throw new EngineError("cancelled", "Cannot finish unpacking: nobody waits for it");
+      digester.update(chunk);
+      checkRatio(digester.size, blobSize, limits);
+      parser.push(chunk);
+      drain(parser, tree);
+    }
+    parser.finish();
+    return { diffId: parseDiffId(digester.digest()), sizeBytes: tree.sizeBytes, pending: tree.finish() };
+  } finally {
+    tree.close();
+  }
+}
+
+function drain(parser: TarParser, tree: LayerTree): void {
+  for (let event = parser.next(); event !== undefined; event = parser.next()) {
+    switch (event.kind) {
+      case "entry":
+        tree.begin(event.entry);
+        break;
+      case "data":
+        tree.write(event.bytes);
+        break;
+      case "entry-end":
+        tree.end();
+        break;
+    }
+  }
+}
+
+async function* decompressed(
+  source: ReadStream,
+  { compression }: { readonly compression: Compression },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (compression === "none") {
+    yield* source;
+    return;
+  }
+  const decoder =
+    compression === "gzip"
+      ? createGunzip({ chunkSize: DECODED_BYTES })
+      : createZstdDecompress({ chunkSize: DECODED_BYTES });
+  source.once("error", (error) => decoder.destroy(error));
+  source.pipe(decoder);
+  try {
+    yield* decoder;
+  } catch (error) {
+    if (!isDecoderError(error)) throw error;
+    throw new EngineError("invalid", `Cannot unpack the layer: its ${compression} stream is broken`, {
+      cause: error,
+    });
+  } finally {
+    source.destroy();
+    decoder.destroy();
+  }
+}
+
+function isDecoderError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^(Z_|ZSTD_|ERR_)/.test(String(error.code));
+}
+
+function checkRatio(size: number, blobSize: number, limits: UnpackLimits): void {
+  if (size <= limits.ratioFromBytes || size <= blobSize * limits.maxRatio) return;
+  throw new EngineError(
+    "invalid",
+    `Cannot unpack the layer: ${blobSize} compressed bytes unfold into more than ${size}`,
+  );
+}

@@ -1,25 +1,17 @@
 #!/usr/bin/env bun
 // The one executable: the first argument says which program this process is. Each is loaded only when it is meant.
-const [program = "", ...args] = process.argv.slice(2);
 
-switch (program) {
-  case "worker": {
-    const { runWorker } = await import("#daemon/worker.ts");
-    process.exitCode = await runWorker(args);
-    break;
-  }
-  case "daemon": {
-    const { runDaemon } = await import("#daemon/main.ts");
-    process.exitCode = await runDaemon(args);
-    break;
-  }
-  case "doctor": {
-    const { runDoctor } = await import("#daemon/doctor.ts");
-    process.exitCode = await runDoctor(args);
-    break;
-  }
-  default: {
-    const { runCommandLine } = await import("#cli/main.ts");
-    process.exitCode = await runCommandLine(process.argv.slice(2));
+async function main([program = "", ...args]: readonly string[]): Promise<number> {
+  switch (program) {
+    case "worker":
+      return await (await import("#daemon/worker.ts")).runWorker(args);
+    case "daemon":
+      return await (await import("#daemon/main.ts")).runDaemon(args);
+    case "doctor":
+      return await (await import("#daemon/doctor.ts")).runDoctor(args);
+    default:
+      return await (await import("#cli/main.ts")).runCommandLine([program, ...args]);
   }
 }
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,7 +1,8 @@
 #!/usr/bin/env bun
 // The one executable: the first argument says which program this process is. Each is loaded only when it is meant.
 
-async function main([program = "", ...args]: readonly string[]): Promise<number> {
+async function main(line: readonly string[]): Promise<number> {
+  const [program, ...args] = line;
   switch (program) {
     case "worker":
       return await (await import("#daemon/worker.ts")).runWorker(args);
@@ -10,7 +11,7 @@ async function main([program = "", ...args]: readonly string[]): Promise<number>
     case "doctor":
       return await (await import("#daemon/doctor.ts")).runDoctor(args);
     default:
-      return await (await import("#cli/main.ts")).runCommandLine([program, ...args]);
+      return await (await import("#cli/main.ts")).runCommandLine(line);
   }
 }
 

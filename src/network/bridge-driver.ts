@@ -1,0 +1,161 @@
+import { randomBytes } from "node:crypto";
+import { EngineError, isErrno } from "#base/errors.ts";
+import { applyRules } from "#linux/firewall.ts";
+import type { Kernel } from "#linux/kernel.ts";
+import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
+import type { Link } from "#linux/netlink/route-message.ts";
+import type { Endpoint } from "./attachment.ts";
+import type { ConnectedEndpoint, ConnectOptions, Driver } from "./driver.ts";
+import { FirewallTable } from "./firewall-table.ts";
+import type { BridgeFacts } from "./network-record.ts";
+import { renderRemoval, renderRuleset } from "./ruleset.ts";
+import type { Publication } from "./ruleset.ts";
+import { formatSubnet } from "./subnet.ts";
+
+/** What of the kernel's door the networks use. */
+export type NetworkKernel = Pick<
+  Kernel,
+  "createNetworkNamespace" | "removeNetworkNamespace" | "inNetworkNamespace" | "readSysctl" | "writeSysctl"
+>;
+
+const CONTAINER_INTERFACE = "eth0";
+
+/**
+ * Inside an IPv4 network an interface has no IPv6 at all, takes no router's word, and announces its address, so that
+ * neighbours forget an earlier owner of it. `lo` keeps `::1`, as programs expect. Set before the interface appears.
+ */
+const INSIDE_SYSCTLS = [
+  ["net.ipv6.conf.default.disable_ipv6", "1"],
+  ["net.ipv6.conf.default.accept_ra", "0"],
+  ["net.ipv4.conf.default.arp_notify", "1"],
+] as const;
+
+/** A Linux bridge with NAT to the outside: IPv4 only. */
+export class BridgeDriver implements Driver {
+  readonly #kernel: NetworkKernel;
+  readonly #netlink: Rtnetlink;
+  readonly #bridge: BridgeFacts;
+  readonly #firewall = new FirewallTable(applyRules);
+  #publications: readonly Publication[] = [];
+  #isPrepared = false;
+
+  constructor(kernel: NetworkKernel, netlink: Rtnetlink, bridge: BridgeFacts) {
+    this.#kernel = kernel;
+    this.#netlink = netlink;
+    this.#bridge = bridge;
+  }
+
+  async ensure(): Promise<void> {
+    const found = this.#netlink.findLink(this.#bridge.name);
+    if (found && this.#isPrepared) return;
+    this.#isPrepared = false;
+    this.#prepareLink(found);
+    this.#prepareHost();
+    // Whoever removed the bridge may have removed the table.
+    if (!found) this.#firewall.forget();
+    await this.#applyRules();
+    this.#isPrepared = true;
+  }
+
+  connect(endpoint: ConnectedEndpoint, { namespacePath, hasPorts }: ConnectOptions): void {
+    const { mtu } = this.#bridge;
+    const master = this.#netlink.getLink(this.#bridge.name);
+    this.#kernel.inNetworkNamespace(namespacePath, () => {
+      for (const [name, value] of INSIDE_SYSCTLS) this.#writeIfPresent(name, value);
+      // Our own socket goes on serving the host's namespace in here.
+      this.#netlink.createVeth({
+        name: endpoint.hostInterface,
+        mtu,
+        masterIndex: master.index,
+        isUp: true,
+        peer: { name: CONTAINER_INTERFACE, namespace: namespacePath, mac: endpoint.mac },
+      });
+      using inside = Rtnetlink.open();
+      inside.configure(inside.getLink(CONTAINER_INTERFACE), {
+        addresses: [{ address: endpoint.ipv4, prefixLength: endpoint.prefix }],
+        routes: [{ gateway: endpoint.gateway }],
+      });
+    });
+    // With br_netfilter the kernel may rewrite a frame on its way into the bridge, and it must leave where it came from.
+    if (hasPorts) this.#netlink.setHairpin(this.#netlink.getLink(endpoint.hostInterface), true);
+  }
+
+  async disconnect({ hostInterface }: Endpoint): Promise<void> {
+    if (hostInterface !== undefined) await Rtnetlink.deleteLinkInBackground(hostInterface);
+  }
+
+  async publish(publications: readonly Publication[]): Promise<void> {
+    this.#publications = publications;
+    await this.#applyRules();
+  }
+
+  hostInterfaces(): string[] {
+    const master = this.#netlink.findLink(this.#bridge.name);
+    if (!master) return [];
+    return this.#netlink
+      .links()
+      .filter((link) => link.masterIndex === master.index)
+      .map((link) => link.name);
+  }
+
+  exists(): boolean {
+    return this.#netlink.findLink(this.#bridge.name) !== undefined;
+  }
+
+  async remove(): Promise<void> {
+    if (!this.exists() && !this.#isPrepared) return;
+    this.#isPrepared = false;
+    await this.#firewall.set(renderRemoval(this.#bridge.name));
+    await Rtnetlink.deleteLinkInBackground(this.#bridge.name);
+  }
+
+  close(): void {
+    this.#netlink[Symbol.dispose]();
+  }
+
+  async #applyRules(): Promise<void> {
+    const { name: bridge, subnet } = this.#bridge;
+    const publications = this.#publications;
+    await this.#firewall.set(renderRuleset({ bridge, subnet: formatSubnet(subnet), publications }));
+  }
+
+  #prepareLink(found: Link | undefined): void {
+    const { name, mtu, subnet, gateway } = this.#bridge;
+    if (found && found.kind !== "bridge") {
+      const hint = `rename it, or start the engine with another bridge name`;
+      throw new EngineError("conflict", `Cannot use ${name} as bridge: it is another interface`, { hint });
+    }
+    if (!found) this.#netlink.createBridge({ name, mtu, mac: randomMac() });
+    else this.#netlink.setLink(found, { mtu, isUp: true });
+    const link = this.#netlink.getLink(name);
+    const hasAddress = this.#netlink
+      .addresses()
+      .some(({ linkIndex, address }) => linkIndex === link.index && address === gateway);
+    if (!hasAddress) this.#netlink.addAddress(link, { address: gateway, prefixLength: subnet.prefixLength });
+  }
+
+  #prepareHost(): void {
+    const device = this.#bridge.name.replaceAll(".", "/");
+    // Published ports answer on 127.0.0.1: the chain `guard` keeps everybody else away from it.
+    this.#kernel.writeSysctl(`net.ipv4.conf.${device}.route_localnet`, "1");
+    this.#writeIfPresent(`net.ipv6.conf.${device}.disable_ipv6`, "1");
+    // Other people's forwarding stays as it is: we set no policy for what does not touch our bridge.
+    this.#kernel.writeSysctl("net.ipv4.ip_forward", "1");
+  }
+
+  /** A kernel started with IPv6 off has none of its settings. */
+  #writeIfPresent(name: string, value: string): void {
+    try {
+      this.#kernel.writeSysctl(name, value);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+  }
+}
+
+/** Locally administered, for one receiver. */
+export function randomMac(): string {
+  const bytes = randomBytes(6);
+  bytes[0] = ((bytes[0] ?? 0) & 0xfe) | 0x02;
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}

@@ -1,0 +1,79 @@
+/**
+ * The text of our nftables table, which `nft -f -` puts in place of the one before in a single transaction; connections
+ * that stand are kept by the kernel's connection tracking. Pure.
+ *
+ * ```
+ * guard        raw: 127/8 is reached by way of lo alone, though the bridge may carry it (route_localnet)
+ * prerouting   from outside and from containers ┐
+ * output       from the host itself             ┴─▶ published: one dnat rule a port, for addresses of the host
+ * postrouting  hides containers behind the host where the answer would not come back otherwise
+ * forward      containers go out; to them come answers and published ports, nothing else
+ * ```
+ */
+export interface RulesetOptions {
+  /** Also names the table. */
+  readonly bridge: string;
+  readonly subnet: string;
+  readonly publications: readonly Publication[];
+}
+
+/** A published IPv4 port. */
+export interface Publication {
+  readonly protocol: "tcp" | "udp";
+  /** `0.0.0.0` is every address of the host. */
+  readonly hostIp: string;
+  readonly hostPort: number;
+  readonly address: string;
+  readonly containerPort: number;
+  /** For people: container and network. */
+  readonly comment: string;
+}
+
+/** Longest comment nftables takes. */
+const COMMENT_BYTES = 120;
+
+export function renderRuleset({ bridge, subnet, publications }: RulesetOptions): string {
+  const inside = `"${bridge}"`;
+  const chains = [
+    chain("guard", "filter hook prerouting priority raw", [
+      `iifname != "lo" ip daddr 127.0.0.0/8 drop`,
+      `iifname ${inside} ip saddr 127.0.0.0/8 drop`,
+    ]),
+    chain("prerouting", "nat hook prerouting priority dstnat", ["fib daddr type local jump published"]),
+    chain("output", "nat hook output priority -100", ["fib daddr type local jump published"]),
+    `\tchain published {\n${publications.map((one) => `\t\t${publishRule(one)}\n`).join("")}\t}\n`,
+    chain("postrouting", "nat hook postrouting priority srcnat", [
+      `oifname ${inside} ip saddr 127.0.0.0/8 masquerade`,
+      `oifname ${inside} ip saddr ${subnet} ct status dnat masquerade`,
+      `oifname != ${inside} ip saddr ${subnet} masquerade`,
+    ]),
+    chain("forward", "filter hook forward priority filter", [
+      `oifname ${inside} ct state established,related accept`,
+      `iifname ${inside} accept`,
+      `oifname ${inside} ct status dnat accept`,
+      `oifname ${inside} drop`,
+    ]),
+  ];
+  return `${renderRemoval(bridge)}table inet ${bridge} {\n${chains.join("")}}\n`;
+}
+
+/** Removes the table, which need not exist. */
+export function renderRemoval(bridge: string): string {
+  return `table inet ${bridge} {}\ndelete table inet ${bridge}\n`;
+}
+
+function chain(name: string, hook: string, rules: readonly string[]): string {
+  const body = rules.map((rule) => `\t\t${rule}\n`).join("");
+  return `\tchain ${name} {\n\t\ttype ${hook}; policy accept;\n${body}\t}\n`;
+}
+
+function publishRule(one: Publication): string {
+  const address = one.hostIp === "0.0.0.0" ? "" : `ip daddr ${one.hostIp} `;
+  const target = `dnat ip to ${one.address}:${one.containerPort}`;
+  return `${address}${one.protocol} dport ${one.hostPort} ${target} comment "${quotable(one.comment)}"`;
+}
+
+/** Text that cannot leave its quotes: names come from people. */
+function quotable(text: string): string {
+  return text.replaceAll(/[^\w ./:()-]/g, "_").slice(0, COMMENT_BYTES);
+}

@@ -1,0 +1,37 @@
+import type { Attachment, Endpoint } from "./attachment.ts";
+import { readHostResolvConf } from "./host-resolv-conf.ts";
+import type { PortBinding, PortRequest } from "./port-publisher.ts";
+import { renderResolvConf } from "./resolv-conf.ts";
+import type { DnsOverrides } from "./resolv-conf.ts";
+
+/** A container's way into the networks, as it was asked for. */
+export interface AttachRequest {
+  /** Of a container or a build step; names the namespace's file. */
+  readonly id: string;
+  /** For errors and for comments in the firewall; the short id when absent. */
+  readonly name?: string;
+  /** `container:` and the full id of one that is attached. */
+  readonly mode: "bridge" | "host" | "none" | `container:${string}`;
+  readonly ports: readonly PortRequest[];
+  readonly mac?: string;
+  readonly dns?: DnsOverrides;
+}
+
+/** A container's place in the networks, from `attach` to `detach`. */
+export interface Sandbox {
+  /** Absent: the host's own namespace. */
+  readonly namespacePath?: string;
+  readonly endpoints: readonly Endpoint[];
+  /** In the order of the request; one for each family. */
+  readonly ports: readonly PortBinding[];
+  /** Text of `/etc/resolv.conf`. */
+  readonly resolvConf: string;
+}
+
+/** What the one who asked gets to see of an attachment. */
+export function sandboxOf(attachment: Attachment, { mode, dns }: AttachRequest): Sandbox {
+  const { namespacePath, endpoints, ports } = attachment;
+  const isHost = mode === "host";
+  const resolvConf = renderResolvConf(readHostResolvConf(isHost), { isHost, ...(dns && { dns }) });
+  return { endpoints, ports, resolvConf, ...(namespacePath !== undefined && { namespacePath }) };
+}

@@ -18,7 +18,8 @@ export const realProcesses: Processes = {
   },
 
   isAlive(pid) {
-    return pid >= 1 && libc.kill(pid, 0) === 0;
+    using pidfd = pid >= 1 ? realProcesses.openPidfd(pid) : undefined;
+    return pidfd instanceof RealPidfd && !pidfd.hasExited();
   },
 
   openPidfd(pid) {
@@ -65,14 +66,23 @@ export const realProcesses: Processes = {
 class RealPidfd implements Pidfd {
   #fd: number;
   #exited: Promise<void> | undefined;
+  readonly #closed = new AbortController();
 
   constructor(fd: number) {
     this.#fd = fd;
   }
 
   exited(): Promise<void> {
-    this.#exited ??= this.#hasExited() ? Promise.resolve() : readable(duplicate(this.#open()));
+    this.#exited ??= this.hasExited()
+      ? Promise.resolve()
+      : readable(duplicate(this.#open()), this.#closed.signal);
     return this.#exited;
+  }
+
+  /** A process that is dead but not yet reaped has exited, too. */
+  hasExited(): boolean {
+    const request = Int32Array.of(this.#open(), POLLIN);
+    return check(libc.poll(request, 1, 0), "poll") > 0;
   }
 
   kill(signal: number): boolean {
@@ -82,11 +92,7 @@ class RealPidfd implements Pidfd {
   [Symbol.dispose](): void {
     if (this.#fd >= 0) libc.close(this.#fd);
     this.#fd = -1;
-  }
-
-  #hasExited(): boolean {
-    const request = Int32Array.of(this.#open(), POLLIN);
-    return check(libc.poll(request, 1, 0), "poll") > 0;
+    this.#closed.abort();
   }
 
   #open(): number {
@@ -95,12 +101,21 @@ class RealPidfd implements Pidfd {
   }
 }
 
-function readable(fd: number): Promise<void> {
+/** Takes `fd` over, and resolves when it is readable; never, once `closed` has fired. */
+function readable(fd: number, closed: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     Bun.connect({
       fd,
-      socket: { data: () => undefined, close: () => resolve(), error: () => undefined },
-    }).catch(reject);
+      socket: {
+        data: () => undefined,
+        error: () => undefined,
+        close() {
+          if (!closed.aborted) resolve();
+        },
+      },
+    }).then((socket) => {
+      closed.addEventListener("abort", () => socket.terminate(), { once: true });
+    }, reject);
   });
 }
 

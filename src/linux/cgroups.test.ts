@@ -17,7 +17,9 @@ const modes: [string, string][] = [
 ];
 
 for (const [text, mode] of modes) {
-  const types = parseMountInfo(text).map(({ superOptions, type }) => `${type}(${superOptions.slice(1).join(",")})`);
+  const types = parseMountInfo(text).map(
+    ({ superOptions, type }) => `${type}(${superOptions.slice(1).join(",")})`,
+  );
   test(`cgroupModeOf() of ${types.join(" ") || "nothing"} is ${mode}`, () => {
     expect(cgroupModeOf(parseMountInfo(text))).toBe(mode === "v2" ? "v2" : mode === "v1" ? "v1" : "hybrid");
   });

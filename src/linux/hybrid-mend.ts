@@ -35,10 +35,14 @@ function mountController(kernel: Mounts, controller: string, target: string): vo
     kernel.mount({ source: controller, target, type: "cgroup", data: controller });
   } catch (error) {
     if (isErrno(error, "EBUSY")) {
-      throw new EngineError("conflict", `Cannot mount the cgroup controller ${controller}: a v2 cgroup uses it`, {
-        cause: error,
-        hint: "Boot with systemd.unified_cgroup_hierarchy=1, so that v2 owns every controller",
-      });
+      throw new EngineError(
+        "conflict",
+        `Cannot mount the cgroup controller ${controller}: a v2 cgroup uses it`,
+        {
+          cause: error,
+          hint: "Boot with systemd.unified_cgroup_hierarchy=1, so that v2 owns every controller",
+        },
+      );
     }
     if (isErrno(error, "EPERM", "EACCES")) {
       throw new EngineError("forbidden", `Cannot mount the cgroup controller ${controller}: it takes root`, {

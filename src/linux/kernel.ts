@@ -69,7 +69,7 @@ export interface Files {
 
 /** A process held by its pidfd: the number can not come to mean another process. */
 export interface Pidfd extends Disposable {
-  /** Resolves when the process has ended; at once when it already has. */
+  /** Resolves when the process has ended, reaped or not; at once when it already has. Never, once this is disposed. */
   exited(): Promise<void>;
   /** False when the process is gone. */
   kill(signal: number): boolean;
@@ -86,6 +86,7 @@ export interface ResourceLimit {
 export interface Processes {
   /** False when there is no such process. `pid` below 1 is refused with EINVAL: it would name a group. */
   kill(pid: number, signal: number): boolean;
+  /** False for a process that has ended but is not reaped yet. */
   isAlive(pid: number): boolean;
   /** `undefined` when there is no such process. */
   openPidfd(pid: number): Pidfd | undefined;

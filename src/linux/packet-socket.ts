@@ -36,10 +36,18 @@ export async function openPacketSocket(fd: number, handlers: PacketHandlers): Pr
   });
   return {
     send: (packet) => socket.write(packet) > 0,
-    shutdown: () => void socket.shutdown(),
-    pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
-    close: () => void socket.terminate(),
+    shutdown: () => {
+      socket.shutdown();
+    },
+    pause: () => {
+      socket.pause();
+    },
+    resume: () => {
+      socket.resume();
+    },
+    close: () => {
+      socket.terminate();
+    },
   };
 }
 

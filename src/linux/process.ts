@@ -137,7 +137,7 @@ function start(command: string[], program: string, options: SpawnOptions) {
 }
 
 /** The path of a program in PATH or in the system's folders. */
-function findProgram(program: string): string {
+export function findProgram(program: string): string {
   if (program.includes("/")) return program;
   const found = Bun.which(program, { PATH: `${process.env["PATH"] ?? ""}:${SYSTEM_FOLDERS}` });
   if (found === null) throw notInstalled(program);

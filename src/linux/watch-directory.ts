@@ -28,4 +28,3 @@ function openWatcher(path: string, onName: (name: string) => void) {
     });
   }
 }
-

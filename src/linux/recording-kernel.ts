@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { modelledMounts, refusal } from "./_modelled-mounts.ts";
+import { modelledNamespaces } from "./_modelled-namespaces.ts";
 import { modelledProcesses, type ProcessTable } from "./_modelled-processes.ts";
 import { openRoot } from "./in-root.ts";
 import type { CgroupMode, Files, Host, Kernel } from "./kernel.ts";
@@ -26,7 +27,14 @@ export interface RecordingOptions {
  */
 export function recordingKernel(options: RecordingOptions = {}): RecordingKernel {
   const { table, ...processes } = modelledProcesses();
-  const model: Kernel = { ...modelledMounts(), ...modelledFiles(), ...processes, ...modelledHost(options) };
+  const mounts = modelledMounts();
+  const model: Kernel = {
+    ...mounts,
+    ...modelledNamespaces(mounts),
+    ...modelledFiles(),
+    ...processes,
+    ...modelledHost(options),
+  };
   const calls: RecordedCall[] = [];
   const kernel = new Proxy(model, {
     get(target, name) {

@@ -71,6 +71,7 @@ export class Solver {
     options: SolveOptions,
     signal: AbortSignal,
   ): Promise<Solved> {
+    signal.throwIfAborted();
     const { vertex } = ready;
     const key = options.ignoresCache ? `${vertex.digest} ${options.id}` : vertex.digest;
     const broadcast = this.#broadcasts.get(key) ?? new Broadcast();
@@ -79,14 +80,25 @@ export class Solver {
     return await this.#shared.run(
       key,
       async (stop) => {
+        this.#broadcasts.set(key, broadcast);
         try {
-          return await this.#run(ready, broadcast, stop);
+          const made = options.ignoresCache ? undefined : await this.#madeMeanwhile(vertex, broadcast);
+          return made ?? (await this.#run(ready, broadcast, stop));
         } finally {
           this.#broadcasts.delete(key);
         }
       },
       signal,
     );
+  }
+
+  /** Another build may have ended the same work between our look into the cache and now. */
+  async #madeMeanwhile(vertex: Vertex, broadcast: Broadcast): Promise<Solved | undefined> {
+    const { cache, executor } = this.#options;
+    const record = cache.find(vertex.digest);
+    if (record === undefined || !(await executor.isPresent(record.fileSystem))) return undefined;
+    broadcast.send({ kind: "hit", vertex, reason: "another build made it meanwhile" });
+    return { fileSystem: record.fileSystem, createdAt: record.createdAt };
   }
 
   async #run(

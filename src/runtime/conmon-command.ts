@@ -5,6 +5,9 @@ export const SYNC_FD = 3;
 export const START_FD = 4;
 export const ATTACH_FD = 5;
 
+/** Where the OCI runtime says why it failed. */
+export const RUNTIME_LOG = "log";
+
 export interface ConmonCommand {
   readonly conmon: string;
   /** The container's id: what the runtime is called with, also for an exec. */
@@ -53,6 +56,8 @@ function common(command: ConmonCommand): string[] {
     ...["--cid", command.id, "--cuuid", command.uuid, "--bundle", command.directory],
     ...["--container-pidfile", `${command.directory}/pid`],
     ...["--runtime", command.runtime, "--runtime-arg", `--root=${command.runtimeRoot}`],
+    // Its stderr would do, were it not the terminal already when the runtime fails late.
+    ...["--runtime-arg", `--log=${command.directory}/${RUNTIME_LOG}`],
     ...(command.tty ? ["--terminal"] : []),
     ...(command.openStdin ? ["--stdin"] : []),
     ...(command.keepsStdin ? ["--leave-stdin-open"] : []),

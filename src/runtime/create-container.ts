@@ -9,6 +9,7 @@ import { ConmonProcess } from "./conmon-process.ts";
 import type { ContainerPlace } from "./container-place.ts";
 import { KeptContainer } from "./kept-container.ts";
 import { removeRemains } from "./remove-bundle.ts";
+import { readRuntimeLog } from "./runtime-log.ts";
 import { startError } from "./start-error.ts";
 
 export interface CreateRequest {
@@ -37,7 +38,11 @@ export async function createContainer(
   const bundle = layout.bundle(id);
   const runtime = place.runtime(request.runtime);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
-  writeFileSync(join(bundle, "config.json"), JSON.stringify(request.spec), { mode: 0o600 });
+  writeFileSync(
+    join(bundle, "config.json"),
+    JSON.stringify(place.filters.withFilter(request.spec, runtime)),
+    { mode: 0o600 },
+  );
   const conmon = ConmonProcess.start({
     command: createCommand(
       {
@@ -63,7 +68,8 @@ export async function createContainer(
   const abort = (): void => conmon.child.kill(SIGTERM);
   signal.addEventListener("abort", abort, { once: true });
   try {
-    const pid = await createdPid(conmon, request, signal);
+    const pid = await createdPid(conmon, request, { bundle, signal });
+    place.filters.learn(id, request.spec, runtime);
     return keep(place, record, { pid, conmon });
   } catch (error) {
     await conmon.child.exited;
@@ -89,24 +95,24 @@ function recordOf({
 async function createdPid(
   conmon: ConmonProcess,
   { spec }: CreateRequest,
-  signal: AbortSignal,
+  { bundle, signal }: { bundle: string; signal: AbortSignal },
 ): Promise<number> {
   const message = await conmon.sync.next();
-  if (message && message.data > 0 && !signal.aborted) return message.data;
   if (signal.aborted) {
     conmon.child.kill(SIGTERM);
     throw new EngineError("cancelled", "Cannot create the container: it was cancelled", {
       cause: signal.reason,
     });
   }
-  if (message?.message === undefined) {
-    const complaint = await conmon.complaint();
-    throw new EngineError(
-      "internal",
-      `Cannot create the container: conmon ended without a report: ${complaint}`,
-    );
-  }
-  throw startError("create", message.message, { command: spec.process.args[0] ?? "", cwd: spec.process.cwd });
+  if (message && message.data > 0) return message.data;
+  const reason = readRuntimeLog(bundle) || message?.message;
+  if (reason)
+    throw startError("create", reason, { command: spec.process.args[0] ?? "", cwd: spec.process.cwd });
+  const complaint = await conmon.complaint();
+  throw new EngineError(
+    "internal",
+    `Cannot create the container: conmon ended without a report: ${complaint}`,
+  );
 }
 
 function keep(

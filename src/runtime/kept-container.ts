@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { EngineError } from "#base/errors.ts";
 import type { Pidfd } from "#linux/kernel.ts";
 import type { BundleRecord } from "./bundle-record.ts";
+import { ConmonStreams } from "./conmon-streams.ts";
 import { type ContainerExit, findExitFile } from "./container-exit.ts";
 import type { ContainerPlace } from "./container-place.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
@@ -21,6 +22,7 @@ export class KeptContainer {
   /** When the container has ended and all its output is out. */
   readonly exited: Promise<ContainerExit>;
   readonly runtime: OciRuntime;
+  readonly streams: ConmonStreams;
   readonly #place: ContainerPlace;
   readonly #init: Pidfd | undefined;
   #hasExited = false;
@@ -33,6 +35,9 @@ export class KeptContainer {
   ) {
     this.record = record;
     this.runtime = place.runtime(record.runtime);
+    this.streams = new ConmonStreams(place.kernel, join(place.layout.bundle(place.id), "attach"), {
+      endsStdin: record.openStdin && record.stdinOnce && !record.tty,
+    });
     this.#place = place;
     this.#init = init;
     this.exited = this.#end(keeperEnded);

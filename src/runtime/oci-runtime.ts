@@ -20,6 +20,11 @@ export class OciRuntime {
     this.#isCrun = basename(path) === "crun";
   }
 
+  /** Whether it takes a compiled seccomp filter, and leaves its own where we find it. */
+  get takesFilters(): boolean {
+    return this.#isCrun;
+  }
+
   /**
    * Lets a created container's process go. crun's own way, without a process: the init waits for a byte from the FIFO
    * `exec.fifo`; whoever sends it removes the FIFO first, and by that the container is "running" and not "created".

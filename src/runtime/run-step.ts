@@ -1,11 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EngineError, isErrno } from "#base/errors.ts";
+import { EngineError } from "#base/errors.ts";
 import { type Child, spawn } from "#linux/process.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
+import { RUNTIME_LOG } from "./conmon-command.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import type { RunLayout } from "./run-layout.ts";
+import { readRuntimeLog } from "./runtime-log.ts";
+import type { SeccompFilters } from "./seccomp-filters.ts";
 import { startError } from "./start-error.ts";
 
 export interface StepOptions {
@@ -22,6 +25,7 @@ export interface StepTools {
   readonly layout: RunLayout;
   readonly runtime: OciRuntime;
   readonly cgroups: ContainerCgroups;
+  readonly filters: SeccompFilters;
 }
 
 /**
@@ -38,20 +42,27 @@ export async function runStep(
   const { id, spec } = options;
   const bundle = tools.layout.step(id);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
-  writeFileSync(join(bundle, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(tools.filters.withFilter(spec, tools.runtime)), {
+    mode: 0o600,
+  });
   const child = spawn(
     [
-      ...[tools.runtime.path, `--root=${tools.runtime.root}`, `--log=${join(bundle, "log")}`],
+      ...[tools.runtime.path, `--root=${tools.runtime.root}`, `--log=${join(bundle, RUNTIME_LOG)}`],
       ...["run", "--bundle", bundle, id],
     ],
     { cwd: bundle, env: {}, stdin: options.stdin ?? "ignore", stdout: "pipe", stderr: "pipe" },
   );
+  const take: StepOptions["onOutput"] = (stream, data) => {
+    // A process that writes has been set up: its filter is there until it ends.
+    tools.filters.learn(id, spec, tools.runtime);
+    return options.onOutput(stream, data);
+  };
   const abort = (): void => void tools.runtime.deleteForce(id).catch(() => child.kill(9));
   signal.addEventListener("abort", abort, { once: true });
   try {
     await Promise.all([
-      forward(child.stdout, (data) => options.onOutput("stdout", data)),
-      forward(child.stderr, (data) => options.onOutput("stderr", data)),
+      forward(child.stdout, (data) => take("stdout", data)),
+      forward(child.stderr, (data) => take("stderr", data)),
     ]);
     const exitCode = await child.exited;
     if (signal.aborted) throw cancelled(id, signal);
@@ -79,8 +90,8 @@ async function forward(
 
 /** The runtime's own complaints are in its log, apart from what the process wrote. */
 function failIfNotStarted(bundle: string, { process }: RuntimeSpec): void {
-  const log = textOf(join(bundle, "log"));
-  if (log.trim() === "") return;
+  const log = readRuntimeLog(bundle);
+  if (log === "") return;
   throw startError("create", log, { command: process.args[0] ?? "", cwd: process.cwd });
 }
 
@@ -89,15 +100,6 @@ async function end(child: Child, id: string, tools: StepTools, spec: RuntimeSpec
   await child.exited;
   tools.cgroups.remove(spec.linux.cgroupsPath ?? "");
   rmSync(tools.layout.step(id), { recursive: true, force: true });
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return "";
-    throw error;
-  }
 }
 
 function cancelled(id: string, signal: AbortSignal): EngineError {

@@ -6,7 +6,7 @@ import { cgroupRoots } from "#linux/cgroups.ts";
 import type { Kernel } from "#linux/kernel.ts";
 import { findProgram } from "#linux/process.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
-import { type Attachment, attachTo } from "./attachment.ts";
+import type { Attachment } from "./attachment.ts";
 import { ContainerCgroups } from "./container-cgroups.ts";
 import type { ContainerExit } from "./container-exit.ts";
 import type { ContainerPlace } from "./container-place.ts";
@@ -17,6 +17,7 @@ import { type RecoveredContainer, recoverContainer } from "./recover-container.t
 import { removeRemains } from "./remove-bundle.ts";
 import { RunLayout } from "./run-layout.ts";
 import { removeStep, runStep, type StepOptions, type StepTools } from "./run-step.ts";
+import { SeccompFilters } from "./seccomp-filters.ts";
 import { parseSignal } from "./signals.ts";
 import { type ExecOptions, type RunningExec, startExec } from "./start-exec.ts";
 import { sendSize, type TerminalSize } from "./terminal-size.ts";
@@ -56,6 +57,7 @@ export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #layout: RunLayout;
   readonly #cgroups: ContainerCgroups;
+  readonly #filters = new SeccompFilters();
   readonly #runtimes = new Map<string, OciRuntime>();
   readonly #kept = new Map<string, KeptContainer>();
 
@@ -120,11 +122,7 @@ export class Runtime {
    * @throws {EngineError} conflict when the container has ended
    */
   async attach(id: string, options: { stdin?: boolean } = {}): Promise<Attachment> {
-    const { record } = this.#get(id);
-    const endsStdin = record.openStdin && record.stdinOnce && !record.tty;
-    return await attachTo(this.#options.kernel, join(this.#layout.bundle(id), "attach"), {
-      keepsReading: endsStdin && options.stdin === false,
-    });
+    return await this.#get(id).streams.attach({ stdin: options.stdin ?? true });
   }
 
   /** Sets the size of the container's terminal; nothing when it has ended. */
@@ -205,6 +203,7 @@ export class Runtime {
       id,
       layout: this.#layout,
       cgroups: this.#cgroups,
+      filters: this.#filters,
       kernel,
       log,
       runtime: (name) => this.#runtime(name),
@@ -212,7 +211,12 @@ export class Runtime {
   }
 
   #stepTools(): StepTools {
-    return { layout: this.#layout, runtime: this.#runtime(this.#defaultRuntime), cgroups: this.#cgroups };
+    return {
+      layout: this.#layout,
+      runtime: this.#runtime(this.#defaultRuntime),
+      cgroups: this.#cgroups,
+      filters: this.#filters,
+    };
   }
 
   #runtime(name: string): OciRuntime {

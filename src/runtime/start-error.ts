@@ -10,12 +10,6 @@ export class StartError extends EngineError {
   }
 }
 
-interface Cause {
-  readonly kind: ErrorKind;
-  readonly exitCode: 126 | 127 | 128;
-  readonly text: string;
-}
-
 const CREATE_PREFIX =
   "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ";
 const EXEC_PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: ";
@@ -29,34 +23,34 @@ export function startError(
   output: string,
   { command, cwd }: { command: string; cwd: string },
 ): StartError {
-  const cause = explain(output, command, cwd);
+  const text = explain(output, command, cwd);
+  const exitCode = exitCodeFor(text);
   const prefix = verb === "create" ? CREATE_PREFIX : EXEC_PREFIX;
-  return new StartError(cause.kind, `${prefix}${cause.text}: unknown`, cause.exitCode);
+  return new StartError(exitCode === 128 ? "internal" : "invalid", `${prefix}${text}: unknown`, exitCode);
 }
 
-function explain(output: string, command: string, cwd: string): Cause {
+function explain(output: string, command: string, cwd: string): string {
   const text = lastLine(output);
   const subject = `exec: ${JSON.stringify(command)}`;
   if (/executable file .* not found/.test(text)) {
     return command.includes("/")
-      ? missing(`${subject}: stat ${command}: no such file or directory`)
-      : missing(`${subject}: executable file not found in $PATH`);
+      ? `${subject}: stat ${command}: no such file or directory`
+      : `${subject}: executable file not found in $PATH`;
   }
-  if (/open executable: Permission denied|exec container process .*: Permission denied/i.test(text)) {
-    return forbidden(`${subject}: permission denied`);
+  // crun says "not permitted" of whatever is not a regular file.
+  if (/open executable: (Operation not permitted|Is a directory)/i.test(text)) {
+    return `${subject}: is a directory: permission denied`;
   }
-  if (/open executable: Is a directory/i.test(text))
-    return forbidden(`${subject}: is a directory: permission denied`);
-  const directory =
-    /(?:chdir|mkdir|cwd|creating).*: (Not a directory|Permission denied|No such file or directory|Too many levels of symbolic links)/i.exec(
-      text,
-    );
-  if (directory?.[1] && text.includes("chdir")) {
-    const reason = directory[1].toLowerCase();
-    const said = `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: ${reason}`;
-    return reason === "permission denied" ? forbidden(said) : other(said);
-  }
-  return other(text);
+  if (/open executable: Permission denied/i.test(text)) return `${subject}: permission denied`;
+  const directory = /^chdir .*: ([^:]+)$/.exec(text)?.[1];
+  if (directory === undefined) return text;
+  return `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: ${directory.toLowerCase()}`;
+}
+
+/** moby daemon/errors.go `setExitCodeFromError`: by the text. */
+function exitCodeFor(text: string): StartError["exitCode"] {
+  if (/executable file not found|no such file or directory|not a directory/i.test(text)) return 127;
+  return /permission denied/i.test(text) ? 126 : 128;
 }
 
 /** Runtimes write `time="…" level=error msg="…"`, `{"msg":…}` or plain text; the last line is the reason. */
@@ -64,16 +58,4 @@ function lastLine(output: string): string {
   const line = output.trimEnd().split("\n").at(-1)?.trim() ?? "";
   const quoted = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1];
   return (quoted ?? line).replace(/^\d{4}-\S+Z?:\s*/, "") || "the OCI runtime gave no reason";
-}
-
-function missing(text: string): Cause {
-  return { kind: "invalid", exitCode: 127, text };
-}
-
-function forbidden(text: string): Cause {
-  return { kind: "invalid", exitCode: 126, text };
-}
-
-function other(text: string): Cause {
-  return { kind: "internal", exitCode: 128, text };
 }

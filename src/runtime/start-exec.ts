@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { EngineError } from "#base/errors.ts";
 import { findProgram } from "#linux/process.ts";
 import type { ProcessSpec } from "#oci/runtime-spec.ts";
-import { type Attachment, attachTo, type Connector } from "./attachment.ts";
+import type { Attachment } from "./attachment.ts";
 import { execCommand } from "./conmon-command.ts";
 import { ConmonProcess } from "./conmon-process.ts";
+import { type Connector, ConmonStreams } from "./conmon-streams.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import type { RunLayout } from "./run-layout.ts";
+import { readRuntimeLog } from "./runtime-log.ts";
 import { startError } from "./start-error.ts";
 
 export interface ExecOptions {
@@ -67,7 +69,7 @@ export async function startExec(id: string, options: ExecOptions, tools: ExecToo
   try {
     const attachment = await attachWhenReady(conmon, options, tools, directory);
     try {
-      const pid = await startedPid(conmon, options);
+      const pid = await startedPid(conmon, options, directory);
       return { pid, ...(attachment && { attachment }), exited: exitCode(conmon, directory) };
     } catch (error) {
       await attachment?.[Symbol.asyncDispose]();
@@ -95,17 +97,20 @@ async function attachWhenReady(
     const complaint = await conmon.complaint();
     throw new EngineError("internal", `Cannot start the exec: conmon ended without a report: ${complaint}`);
   }
-  const attachment = options.detach
-    ? undefined
-    : await attachTo(tools.connector, join(directory, "attach"), { keepsReading: false });
+  const streams = new ConmonStreams(tools.connector, join(directory, "attach"), { endsStdin: !options.tty });
+  const attachment = options.detach ? undefined : await streams.attach({ stdin: true });
   conmon.proceed();
   return attachment;
 }
 
-async function startedPid(conmon: ConmonProcess, { process }: ExecOptions): Promise<number> {
+async function startedPid(
+  conmon: ConmonProcess,
+  { process }: ExecOptions,
+  directory: string,
+): Promise<number> {
   const message = await conmon.sync.next();
   if (message && message.data > 0) return message.data;
-  const output = message?.message ?? (await conmon.complaint());
+  const output = readRuntimeLog(directory) || message?.message || (await conmon.complaint());
   throw startError("exec", output, { command: process.args[0] ?? "", cwd: process.cwd });
 }
 

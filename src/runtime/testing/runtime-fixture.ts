@@ -11,7 +11,8 @@ import { assembleEnv } from "../spec/env.ts";
 import { generateSpec } from "../spec/generate-spec.ts";
 import type { SpecInput } from "../spec/spec-input.ts";
 
-const APPLETS = "sh true false cat echo sleep ls id mount ps kill head yes env pwd seq readlink stty wc grep tr rm dd od hostname";
+const APPLETS =
+  "sh true false cat echo sleep ls id mount ps kill head yes env pwd seq readlink stty wc grep tr rm dd od hostname";
 
 /** A runtime over a temporary run directory, and a busybox root that all its containers share. */
 export class RuntimeFixture implements AsyncDisposable {
@@ -109,6 +110,9 @@ export function makeBusyboxRoot(root: string): void {
   chmodSync(root, 0o755);
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
   for (const applet of APPLETS.split(" ")) symlinkSync("busybox", join(root, "bin", applet));
-  writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n");
+  writeFileSync(
+    join(root, "etc/passwd"),
+    "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n",
+  );
   writeFileSync(join(root, "etc/group"), "root:x:0:\napp:x:1000:\n");
 }

@@ -1,0 +1,78 @@
+import { O_NONBLOCK, O_RDONLY } from "#linux/constants.ts";
+import { closeFd, readFd } from "#linux/file-descriptor.ts";
+import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
+import type { TarEntry } from "#oci/tar/tar-entry.ts";
+import { isStoredXattr } from "./stored-xattrs.ts";
+
+const READ_BYTES = 256 * 1024;
+
+export interface TreeFile {
+  /** Relative to the root, `""` for the root itself. */
+  readonly path: string;
+  readonly stat: FileStat;
+}
+
+/** Everything below the root and the root itself, directories before what they hold, names in code-unit order. */
+export function* walkTree(root: RootDirectory): Generator<TreeFile, void, undefined> {
+  const waiting = [""];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const stat = root.find(path || ".");
+    if (stat === undefined) continue;
+    yield { path, stat };
+    if (stat.type !== "directory") continue;
+    const prefix = path === "" ? "" : `${path}/`;
+    for (const name of root
+      .readdir(path || ".")
+      .sort()
+      .reverse())
+      waiting.push(`${prefix}${name}`);
+  }
+}
+
+/** The archive entry of a file; `undefined` for sockets, which archives do not have. */
+export function entryOf(root: RootDirectory, { path, stat }: TreeFile): TarEntry | undefined {
+  if (stat.type === "socket") return undefined;
+  return {
+    path: path === "" ? "." : path,
+    type: stat.type,
+    mode: stat.mode,
+    uid: stat.uid,
+    gid: stat.gid,
+    size: stat.type === "file" ? stat.size : 0,
+    mtimeNs: stat.mtimeNs,
+    ...(stat.type === "symlink" && { linkName: root.readlink(path) }),
+    ...((stat.type === "character" || stat.type === "block") && { device: stat.node }),
+    xattrs: xattrsOf(root, path || "."),
+  };
+}
+
+/** Exactly `size` bytes of a file: what a writer adds meanwhile is left out, what it cuts off reads as zeros. */
+export function* contentOf(
+  root: RootDirectory,
+  path: string,
+  size: number,
+): Generator<Uint8Array, void, undefined> {
+  // Not to wait for a writer, should the file have become a FIFO meanwhile.
+  const fd = root.open(path, O_RDONLY | O_NONBLOCK);
+  try {
+    for (let rest = size; rest > 0; ) {
+      const buffer = Buffer.allocUnsafe(Math.min(rest, READ_BYTES));
+      const length = readFd(fd, buffer);
+      if (length === 0) buffer.fill(0);
+      const bytes = length === 0 ? buffer : buffer.subarray(0, length);
+      rest -= bytes.length;
+      yield bytes;
+    }
+  } finally {
+    closeFd(fd);
+  }
+}
+
+function xattrsOf(root: RootDirectory, path: string): Map<string, Uint8Array> {
+  const xattrs = new Map<string, Uint8Array>();
+  for (const name of root.listXattrs(path)) {
+    const value = isStoredXattr(name) ? root.getXattr(path, name) : undefined;
+    if (value !== undefined) xattrs.set(name, value);
+  }
+  return xattrs;
+}

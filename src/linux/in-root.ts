@@ -218,8 +218,18 @@ class RealRootDirectory implements RootDirectory {
     if (found?.type === "directory") return;
     if (found?.type !== "symlink") throw new SystemCallError("mkdir", errnoNumber("ENOTDIR"), path);
     if (links === 0) throw new SystemCallError("mkdir", errnoNumber("ELOOP"), path);
-    const target = this.readlink(path);
-    this.#mkdirAll(target.startsWith("/") ? target : `${dirname(path)}/${target}`, options, links - 1);
+    this.#mkdirAll(this.#linkTarget(path), options, links - 1);
+  }
+
+  /** Where the link at `path` points, or `path` itself when somebody has put another thing in its place. */
+  #linkTarget(path: string): string {
+    try {
+      const target = this.readlink(path);
+      return target.startsWith("/") ? target : `${dirname(path)}/${target}`;
+    } catch (error) {
+      if (isErrno(error, "EINVAL")) return path;
+      throw error;
+    }
   }
 
   #find(path: string): Located | undefined {

@@ -1,7 +1,8 @@
 import type { Descriptor } from "#oci/descriptor.ts";
-import { chainIds, type ChainId } from "#oci/digest.ts";
+import { chainIds } from "#oci/digest.ts";
 import { tagsOf } from "./catalog.ts";
 import type { Image } from "./image.ts";
+import type { SizeOf } from "./usage.ts";
 
 /** One step of how an image was made. */
 export interface HistoryStep {
@@ -22,10 +23,7 @@ export interface HistoryStep {
  *
  * @param unpackedSize what a layer takes unpacked, `undefined` when it is not
  */
-export function historyOf(
-  image: Image,
-  unpackedSize: (chainId: ChainId) => number | undefined,
-): HistoryStep[] {
+export function historyOf(image: Image, unpackedSize: SizeOf): HistoryStep[] {
   const chain = chainIds(image.config.diffIds);
   const sizeAt = (index: number, layer: Descriptor): number => {
     const chainId = chain[index];

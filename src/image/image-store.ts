@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from "#base/clock.ts";
 import type { Emit } from "#base/event.ts";
+import { EngineError } from "#base/errors.ts";
 import type { Logger } from "#base/log.ts";
-import { type ChainId, chainIds } from "#oci/digest.ts";
+import type { ChainId } from "#oci/digest.ts";
 import type { Platform } from "#oci/platform.ts";
 import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
 import type { Credentials } from "#registry/authorizer.ts";
@@ -21,6 +22,7 @@ import { Puller, type PullOptions } from "./pull.ts";
 import { planRemoval } from "./remove.ts";
 import type { ApplyLayer, Content, LayerSnapshots, Records } from "./stores.ts";
 import { Unpacker } from "./unpack.ts";
+import { type ImageUsage, type SizeOf, unpackedBytes, usageOf } from "./usage.ts";
 
 export interface ImageStoreOptions {
   readonly content: Content;
@@ -56,6 +58,7 @@ export class ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #parts: ImageParts;
   readonly #puller: Puller;
+  #isPruning = false;
 
   private constructor(options: ImageStoreOptions, catalog: Catalog) {
     const { content, snapshots, applyLayer, records, emit, collectGarbage, plainHosts = [] } = options;
@@ -111,14 +114,15 @@ export class ImageStore {
     return removed;
   }
 
-  /** Removes images that no container uses: the dangling ones, or all. */
+  /** Removes images that no container uses: the dangling ones, or all. @throws {EngineError} conflict while one runs */
   async prune(options: PruneOptions, usersOf: UsersOf): Promise<PruneResult> {
-    const { catalog, collectGarbage, emit } = this.#parts;
-    const images = pruneImages(catalog.list(), options, usersOf);
-    const removed = images.flatMap((image) => this.#untag(image, image.references, "nothing"));
-    const { reclaimedBytes } = await collectGarbage();
-    emit({ type: "image", action: "prune", id: "", attributes: { reclaimed: String(reclaimedBytes) } });
-    return { removed, reclaimedBytes };
+    if (this.#isPruning) throw new EngineError("conflict", "a prune operation is already running");
+    this.#isPruning = true;
+    try {
+      return await this.#prune(options, usersOf);
+    } finally {
+      this.#isPruning = false;
+    }
   }
 
   /** Loads the images of an archive as it streams. @throws {EngineError} saying what is wrong with it */
@@ -173,16 +177,20 @@ export class ImageStore {
 
   /** How the image was made, newest step first. */
   history(image: Image): HistoryStep[] {
-    return historyOf(image, (chainId) => this.#options.snapshots.find(chainId)?.sizeBytes);
+    return historyOf(image, this.#sizeOf);
   }
 
   /** What the image's layers take unpacked, as far as they are; layers shared with other images count in each. */
   unpackedBytes(image: Pick<Image, "config">): number {
-    return chainIds(image.config.diffIds).reduce(
-      (sum, chainId) => sum + (this.#options.snapshots.find(chainId)?.sizeBytes ?? 0),
-      0,
-    );
+    return unpackedBytes(image, this.#sizeOf);
   }
+
+  /** What all images take together, and what each has in common with others. */
+  usage(): ImageUsage {
+    return usageOf(this.#parts.catalog.list(), this.#sizeOf);
+  }
+
+  readonly #sizeOf: SizeOf = (chainId) => this.#options.snapshots.find(chainId)?.sizeBytes;
 
   #untag(image: Image, references: readonly Reference[], keep: "dangling" | "nothing"): RemovedItem[] {
     const { catalog, emit } = this.#parts;
@@ -197,6 +205,15 @@ export class ImageStore {
     if (keep === "dangling") return removed;
     emitImageEvent(emit, "delete", { image, name: image.id });
     return [...removed, { kind: "deleted", id: image.id }];
+  }
+
+  async #prune(options: PruneOptions, usersOf: UsersOf): Promise<PruneResult> {
+    const { catalog, collectGarbage, emit } = this.#parts;
+    const images = pruneImages(catalog.list(), options, usersOf);
+    const removed = images.flatMap((image) => this.#untag(image, image.references, "nothing"));
+    const { reclaimedBytes } = await collectGarbage();
+    emit({ type: "image", action: "prune", id: "", attributes: { reclaimed: String(reclaimedBytes) } });
+    return { removed, reclaimedBytes };
   }
 
   #toSave(text: string): ImageToSave[] {

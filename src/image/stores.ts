@@ -51,7 +51,7 @@ export interface LayerDraft extends AsyncDisposable {
   }): Promise<void>;
 }
 
-/** Unpacks one layer blob into an empty folder; `sizeBytes` is what it takes there. */
+/** Unpacks one layer blob into an empty folder; `sizeBytes` is what it takes there. As many run at once as is good. */
 export type ApplyLayer = (
   layer: { readonly blob: string; readonly compression: Compression; readonly target: string },
   signal: AbortSignal,

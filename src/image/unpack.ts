@@ -1,6 +1,4 @@
-import { availableParallelism } from "node:os";
 import { EngineError } from "#base/errors.ts";
-import { Semaphore } from "#base/semaphore.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import { type ChainId, chainIds, type DiffId } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
@@ -37,7 +35,6 @@ interface Layer {
  */
 export class Unpacker {
   readonly #options: UnpackerOptions;
-  readonly #places = new Semaphore(Math.max(2, availableParallelism()));
   readonly #work = new SharedWork<void>();
 
   constructor(options: UnpackerOptions) {
@@ -119,7 +116,6 @@ export class Unpacker {
       );
     }
     await hooks.arrived?.(descriptor);
-    using _place = await this.#places.acquire();
     signal.throwIfAborted();
     hooks.started?.(descriptor);
     const applied = await this.#options.applyLayer(

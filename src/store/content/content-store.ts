@@ -21,7 +21,7 @@ export interface ResumableIngest extends AsyncDisposable {
   readonly offset: number;
   append(chunk: Uint8Array): Promise<void>;
   /** @throws {EngineError} corrupt when bytes are missing (they may still come) or wrong (all are dropped) */
-  commit(): Promise<Stored>;
+  commit(): Promise<void>;
 }
 
 const READ_BYTES = 512 * 1024;
@@ -144,7 +144,9 @@ export class ContentStore {
         return ingest.offset;
       },
       append: (chunk) => ingest.append(chunk),
-      commit: () => ingest.commit((digest) => this.path(digest)),
+      commit: async () => {
+        await ingest.commit((digest) => this.path(digest));
+      },
       [Symbol.asyncDispose]: () => held.disposeAsync(),
     };
   }
@@ -161,7 +163,7 @@ export class ContentStore {
         const digest = findDigest(`${algorithm}:${hex}`);
         if (digest === undefined) continue;
         const found = await stat(this.path(digest)).catch(ignoreMissing);
-        if (found !== undefined) yield { digest, size: found.size, modifiedAt: found.mtimeMs };
+        if (found !== undefined) yield { digest, size: found.size, modifiedAt: Math.round(found.mtimeMs) };
       }
     }
   }

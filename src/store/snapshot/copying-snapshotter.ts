@@ -32,7 +32,9 @@ export class CopyingSnapshotter implements Snapshotter {
 
   find(chainId: ChainId): Snapshot | undefined {
     const found = this.#committed.get(chainId);
-    return found && { ...found.facts, ...(found.parent !== undefined && { parent: found.parent }) };
+    return (
+      found && { ...found.facts, createdAt: 0, ...(found.parent !== undefined && { parent: found.parent }) }
+    );
   }
 
   list(): Snapshot[] {

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+import { type Clock, systemClock } from "#base/clock.ts";
 import { EngineError, isErrno } from "#base/errors.ts";
 import type { Logger } from "#base/log.ts";
 import { MNT_DETACH, MS_RDONLY } from "#linux/constants.ts";
@@ -35,6 +36,7 @@ export interface OverlaySnapshotterOptions {
   readonly log: Logger;
   /** How long what was removed lies before it is deleted. */
   readonly trashDelayMs?: number;
+  readonly clock?: Clock;
 }
 
 const EMPTY = "empty";
@@ -47,12 +49,14 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #records: SnapshotRecords;
   readonly #kernel: OverlaySnapshotterOptions["kernel"];
   readonly #trash: Trash;
+  readonly #clock: Clock;
   #lastView = 0;
 
   private constructor(options: OverlaySnapshotterOptions) {
     this.#root = options.root;
     this.#records = new SnapshotRecords(options.records);
     this.#kernel = options.kernel;
+    this.#clock = options.clock ?? systemClock;
     this.#trash = new Trash(join(options.root, TRASH), options.log, options.trashDelayMs);
   }
 
@@ -236,6 +240,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       ...(parent !== undefined && { parent }),
       diffId,
       sizeBytes,
+      createdAt: this.#clock(),
       folder,
       isOpaque: isOpaque(layer, ""),
     });

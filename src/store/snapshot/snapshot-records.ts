@@ -140,6 +140,7 @@ function decodeCommitted(chainId: ChainId, value: unknown): CommittedRecord {
     ...parentOf(fields),
     diffId: parseDiffId(fields.required("diffId", fields.string("diffId"))),
     sizeBytes: fields.integer("sizeBytes") ?? 0,
+    createdAt: fields.integer("createdAt") ?? 0,
     folder: folderOf(fields),
     isOpaque: fields.boolean("isOpaque") ?? false,
   };

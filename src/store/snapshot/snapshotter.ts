@@ -7,6 +7,8 @@ export interface Snapshot {
   readonly diffId: DiffId;
   /** Of this layer alone. */
   readonly sizeBytes: number;
+  /** When it was committed, epoch milliseconds. */
+  readonly createdAt: number;
 }
 
 export interface CommitFacts {

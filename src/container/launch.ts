@@ -1,0 +1,166 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { EngineError, errorMessage } from "#base/errors.ts";
+import type { ContainerId } from "#base/ids.ts";
+import { generateSpec } from "#runtime/spec/generate-spec.ts";
+import { etcFiles, hostnameOf } from "./etc-files.ts";
+import { containerEvent } from "./events.ts";
+import { findInit, readHostNames, userIn } from "./facts.ts";
+import { type ContainerPaths, containerPaths } from "./folders.ts";
+import { sourceOf, unmountRoot } from "./mounting.ts";
+import type { Sandbox } from "./neighbours.ts";
+import { attachRequest, networkOwner } from "./network-request.ts";
+import { NO_NETWORK, networkState } from "./network-state.ts";
+import type { ContainerRecord } from "./record.ts";
+import { prepareRoot } from "./root-preparation.ts";
+import { specInput } from "./spec-plan.ts";
+import { started, startFailed } from "./state.ts";
+import type { World } from "./world.ts";
+
+/** A start is given up after this long; its own limits are far shorter. */
+const START_DEADLINE_MS = 120_000;
+
+/**
+ * Starts a container's process; the caller holds its lock and has checked the state. Network, mounts and process are
+ * all there when it resolves and the record says `running`; when it throws, nothing is left of them and the record says
+ * why, with the exit code a shell would give: 126 not executable, 127 not found, 128 anything else.
+ */
+export async function launch(world: World, id: ContainerId): Promise<ContainerRecord> {
+  try {
+    return await launchOrUndo(world, id);
+  } catch (error) {
+    const failure = { exitCode: startExitCode(error), message: errorMessage(error) };
+    world.registry.update(id, ({ state }) => ({ state: startFailed(state, failure), network: NO_NETWORK }));
+    world.lives.get(id).abandonAttaching();
+    throw asStartError(error);
+  }
+}
+
+async function launchOrUndo(world: World, id: ContainerId): Promise<ContainerRecord> {
+  await using undo = new AsyncDisposableStack();
+  const { registry, runtime, lives, clock } = world;
+  const record = getRecord(world, id);
+  const paths = containerPaths(world.folders, id);
+  const { sandbox, names } = await prepare(world, record, undo);
+  const { spec } = generateSpec(
+    specOf(world, record, { paths, sandbox, hostname: names.hostname }),
+    world.facts,
+  );
+  const { config, hostConfig } = record;
+  const { pid } = await runtime.create(
+    {
+      id,
+      spec,
+      log: hostConfig.logConfig.type === "none" ? {} : { path: paths.log },
+      tty: config.tty,
+      openStdin: config.openStdin,
+      stdinOnce: config.stdinOnce,
+    },
+    AbortSignal.timeout(START_DEADLINE_MS),
+  );
+  undo.defer(() => runtime.delete(id));
+  const live = lives.get(id);
+  await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
+  await runtime.start(id);
+  const running = registry.update(id, ({ state }) => ({
+    state: started(state, pid, clock()),
+    network: networkState(sandbox),
+  }));
+  undo.move();
+  await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
+  world.emit(containerEvent(running, "start"));
+  return running;
+}
+
+/** Network and root together: neither needs the other, and the network is the slower. */
+async function prepare(
+  world: World,
+  record: ContainerRecord,
+  undo: AsyncDisposableStack,
+): Promise<{ sandbox: Sandbox; names: { hostname: string } }> {
+  const { network, snapshots, host } = world;
+  const { id } = record;
+  const paths = containerPaths(world.folders, id);
+  const hostNames = readHostNames();
+  const hostname = hostnameOf(record, hostNames);
+  undo.defer(() => network.detach(id));
+  const attaching = network.attach(attachRequest(record), AbortSignal.timeout(START_DEADLINE_MS));
+  const mounting = (async () => {
+    snapshots.mount(id, paths.rootfs);
+    undo.defer(() => unmountRoot(world, id));
+    using root = host.openRoot(paths.rootfs);
+    prepareRoot(root, record.config.workingDir);
+    return Promise.resolve();
+  })();
+  const [attached, mounted] = await Promise.allSettled([attaching, mounting]);
+  if (attached.status === "rejected") throw asNetworkError(attached.reason);
+  if (mounted.status === "rejected") throw mounted.reason;
+  const sandbox = attached.value;
+  const files = etcFiles(record, networkState(sandbox), { resolvConf: sandbox.resolvConf, host: hostNames });
+  mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  writeFileSync(paths.hostname, files.hostname, { mode: 0o644 });
+  writeFileSync(paths.hosts, files.hosts, { mode: 0o644 });
+  writeFileSync(paths.resolvConf, files.resolvConf, { mode: 0o644 });
+  return { sandbox, names: { hostname } };
+}
+
+function specOf(
+  world: World,
+  record: ContainerRecord,
+  { paths, sandbox, hostname }: { paths: ContainerPaths; sandbox: Sandbox; hostname: string },
+): Parameters<typeof generateSpec>[0] {
+  const { hostConfig, config } = record;
+  const owner = networkOwner(hostConfig);
+  using root = world.host.openRoot(paths.rootfs);
+  return specInput(record, {
+    user: userIn(root, config.user, hostConfig.groupAdd ?? []),
+    hostname,
+    etc: owner === undefined ? paths : containerPaths(world.folders, owner),
+    rootfs: paths.rootfs,
+    networkNamespace: sandbox.namespacePath,
+    pidNamespace: pidNamespace(world, hostConfig.pidMode),
+    sourceOf: (mount) => sourceOf(mount, world),
+    initPath: hostConfig.init ? findInit() : undefined,
+  });
+}
+
+function pidNamespace({ registry }: World, pidMode: string | undefined): string | undefined {
+  if (pidMode === undefined || !pidMode.startsWith("container:")) return undefined;
+  const { state, id } = registry.get(pidMode.slice("container:".length));
+  if (state.status === "running") return `/proc/${state.pid}/ns/pid`;
+  throw new EngineError("conflict", `cannot join PID of a non running container: ${id}`);
+}
+
+function getRecord({ registry }: World, id: ContainerId): ContainerRecord {
+  const record = registry.byId(id);
+  if (record === undefined) throw new EngineError("not-found", `No such container: ${id}`);
+  return record;
+}
+
+/** The code that a failed start leaves. Docker's daemon/errors.go reads it from the runtime's text. */
+function startExitCode(error: unknown): number {
+  if (error instanceof Error && "exitCode" in error && typeof error.exitCode === "number")
+    return error.exitCode;
+  const text = errorMessage(error);
+  if (/permission denied|is a directory/i.test(text)) return 126;
+  return /executable file not found|no such file or directory|cannot find the file/i.test(text) ? 127 : 128;
+}
+
+/** A command that can not run is the caller's mistake; everything else is ours. */
+function asStartError(error: unknown): unknown {
+  const isCommand = startExitCode(error) !== 128;
+  if (error instanceof EngineError && (error.kind === "unavailable" || error.kind === "cancelled"))
+    return error;
+  const hint = error instanceof EngineError && error.hint !== undefined ? { hint: error.hint } : {};
+  const text = errorMessage(error);
+  const message = text.endsWith("is a directory") ? `${text}: permission denied` : text;
+  return new EngineError(isCommand ? "invalid" : "internal", message, { cause: error, ...hint });
+}
+
+function asNetworkError(error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error;
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new EngineError("internal", `failed to set up container networking: ${error.message}`, {
+    cause: error,
+    ...hint,
+  });
+}

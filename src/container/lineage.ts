@@ -1,0 +1,42 @@
+import { chainIds } from "#oci/digest.ts";
+import type { ContainerRecord } from "./record.ts";
+import type { World } from "./world.ts";
+
+/** What a container takes up on disk. */
+export interface ContainerSizes {
+  /** Its own layer. */
+  readonly writableBytes: number;
+  /** Its own layer and all below it. */
+  readonly rootBytes: number;
+}
+
+export async function sizesOf(
+  { snapshots }: Pick<World, "snapshots">,
+  { id, parent }: ContainerRecord,
+): Promise<ContainerSizes> {
+  const { sizeBytes: writableBytes } = await snapshots.usage(id);
+  let rootBytes = writableBytes;
+  for (let chainId = parent; chainId !== undefined; ) {
+    const snapshot = snapshots.find(chainId);
+    rootBytes += snapshot?.sizeBytes ?? 0;
+    chainId = snapshot?.parent;
+  }
+  return { writableBytes, rootBytes };
+}
+
+/** Made from the image, or from one whose layers begin with all of the image's. */
+export function descendsFrom(
+  { images, snapshots }: Pick<World, "images" | "snapshots">,
+  record: ContainerRecord,
+  reference: string,
+): boolean {
+  const image = images.find(reference);
+  if (image === undefined) return record.config.image === reference;
+  if (image.id === record.imageId) return true;
+  const top = chainIds(image.config.diffIds).at(-1);
+  for (let chainId = record.parent; top !== undefined && chainId !== undefined; ) {
+    if (chainId === top) return true;
+    chainId = snapshots.find(chainId)?.parent;
+  }
+  return false;
+}

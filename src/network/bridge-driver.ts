@@ -8,7 +8,6 @@ import type { Endpoint } from "./attachment.ts";
 import type { ConnectedEndpoint, ConnectOptions, Driver } from "./driver.ts";
 import { FirewallTable } from "./firewall-table.ts";
 import type { BridgeFacts } from "./network-record.ts";
-import { renderRemoval, renderRuleset } from "./ruleset.ts";
 import type { Publication } from "./ruleset.ts";
 import { formatSubnet } from "./subnet.ts";
 
@@ -35,38 +34,39 @@ export class BridgeDriver implements Driver {
   readonly #kernel: NetworkKernel;
   readonly #netlink: Rtnetlink;
   readonly #bridge: BridgeFacts;
-  readonly #firewall = new FirewallTable(applyRules);
-  #publications: readonly Publication[] = [];
+  readonly #firewall: FirewallTable;
   #isPrepared = false;
+  /** The bridge's interface, as `ensure` saw it last. */
+  #index = 0;
 
   constructor(kernel: NetworkKernel, netlink: Rtnetlink, bridge: BridgeFacts) {
     this.#kernel = kernel;
     this.#netlink = netlink;
     this.#bridge = bridge;
+    this.#firewall = new FirewallTable(bridge.name, formatSubnet(bridge.subnet), applyRules);
   }
 
   async ensure(): Promise<void> {
     const found = this.#netlink.findLink(this.#bridge.name);
-    if (found && this.#isPrepared) return;
+    if (found?.index === this.#index && this.#isPrepared) return;
     this.#isPrepared = false;
-    this.#prepareLink(found);
+    this.#index = this.#prepareLink(found);
     this.#prepareHost();
     // Whoever removed the bridge may have removed the table.
     if (!found) this.#firewall.forget();
-    await this.#applyRules();
+    await this.#firewall.ensure();
     this.#isPrepared = true;
   }
 
   connect(endpoint: ConnectedEndpoint, { namespacePath, hasPorts }: ConnectOptions): void {
     const { mtu } = this.#bridge;
-    const master = this.#netlink.getLink(this.#bridge.name);
     this.#kernel.inNetworkNamespace(namespacePath, () => {
       for (const [name, value] of INSIDE_SYSCTLS) this.#writeIfPresent(name, value);
       // Our own socket goes on serving the host's namespace in here.
       this.#netlink.createVeth({
         name: endpoint.hostInterface,
         mtu,
-        masterIndex: master.index,
+        masterIndex: this.#index,
         isUp: true,
         peer: { name: CONTAINER_INTERFACE, namespace: namespacePath, mac: endpoint.mac },
       });
@@ -85,8 +85,7 @@ export class BridgeDriver implements Driver {
   }
 
   async publish(publications: readonly Publication[]): Promise<void> {
-    this.#publications = publications;
-    await this.#applyRules();
+    await this.#firewall.publish(publications);
   }
 
   hostInterfaces(): string[] {
@@ -105,7 +104,7 @@ export class BridgeDriver implements Driver {
   async remove(): Promise<void> {
     if (!this.exists() && !this.#isPrepared) return;
     this.#isPrepared = false;
-    await this.#firewall.set(renderRemoval(this.#bridge.name));
+    await this.#firewall.remove();
     await Rtnetlink.deleteLinkInBackground(this.#bridge.name);
   }
 
@@ -113,13 +112,7 @@ export class BridgeDriver implements Driver {
     this.#netlink[Symbol.dispose]();
   }
 
-  async #applyRules(): Promise<void> {
-    const { name: bridge, subnet } = this.#bridge;
-    const publications = this.#publications;
-    await this.#firewall.set(renderRuleset({ bridge, subnet: formatSubnet(subnet), publications }));
-  }
-
-  #prepareLink(found: Link | undefined): void {
+  #prepareLink(found: Link | undefined): number {
     const { name, mtu, subnet, gateway } = this.#bridge;
     if (found && found.kind !== "bridge") {
       const hint = `rename it, or start the engine with another bridge name`;
@@ -132,6 +125,7 @@ export class BridgeDriver implements Driver {
       .addresses()
       .some(({ linkIndex, address }) => linkIndex === link.index && address === gateway);
     if (!hasAddress) this.#netlink.addAddress(link, { address: gateway, prefixLength: subnet.prefixLength });
+    return link.index;
   }
 
   #prepareHost(): void {

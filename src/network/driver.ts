@@ -9,7 +9,7 @@ export interface Driver {
   connect(endpoint: ConnectedEndpoint, options: ConnectOptions): void;
   /** Takes the endpoint away; success when it is gone already. */
   disconnect(endpoint: Endpoint): Promise<void>;
-  /** Makes exactly these ports reach containers. Cheap when nothing changed. */
+  /** Makes exactly these ports reach containers. Free when nothing changed; adding is cheaper than taking away. */
   publish(publications: readonly Publication[]): Promise<void>;
   /** Names of the host's interfaces that are ports of this network, for recovery. */
   hostInterfaces(): string[];

@@ -59,13 +59,13 @@ export class NetworkManager {
   readonly #held = new Map<string, HeldPorts>();
   /** Addresses in use: of attachments, of those being made, and of interfaces still being deleted. */
   readonly #addresses = new Set<string>();
-  readonly #removals: BackgroundWork;
+  readonly #background: BackgroundWork;
 
   private constructor(options: NetworkManagerOptions, netlink: Rtnetlink) {
     const { kernel, database, log, bridge: name = "darse0", pools = DEFAULT_POOLS } = options;
     this.#kernel = kernel;
     this.#log = log;
-    this.#removals = new BackgroundWork(log);
+    this.#background = new BackgroundWork(log);
     this.#namespaces = join(options.runDirectory, "netns");
     mkdirSync(this.#namespaces, { recursive: true, mode: 0o700 });
     this.#attachments = new Attachments(database.documents("attachments"));
@@ -145,7 +145,7 @@ export class NetworkManager {
     );
     for (const name of this.#bridge.hostInterfaces()) {
       if (!known.has(name))
-        this.#removals.add(`remove interface ${name}`, Rtnetlink.deleteLinkInBackground(name));
+        this.#background.add(`remove interface ${name}`, Rtnetlink.deleteLinkInBackground(name));
     }
     if (this.#addresses.size > 0 || this.#bridge.exists()) {
       await this.#bridge.publish(this.#attachments.publications());
@@ -155,13 +155,13 @@ export class NetworkManager {
 
   /** When nobody is attached: removes bridge and table, so that nothing of ours is left on the host. */
   async teardownIfIdle(): Promise<void> {
-    await this.#removals.settled();
+    await this.#background.settled();
     if (this.#attachments.size === 0) await this.#bridge.remove();
   }
 
   /** Lets go of what the engine holds; containers keep their network, and their ports on IPv4. */
   async close(): Promise<void> {
-    await this.#removals.settled();
+    await this.#background.settled();
     for (const held of this.#held.values()) await held[Symbol.asyncDispose]();
     this.#held.clear();
     this.#bridge.close();
@@ -260,23 +260,25 @@ export class NetworkManager {
     const attachment = this.#attachments.find(id);
     if (!attachment) return;
     this.#attachments.remove(id);
-    try {
-      if (attachment.ports.length > 0 && this.#bridge.exists()) {
-        await this.#bridge.publish(this.#attachments.publications());
-      }
-    } finally {
-      await this.#held.get(id)?.[Symbol.asyncDispose]();
-      this.#held.delete(id);
-      if (attachment.namespacePath !== undefined && !attachment.isShared) {
-        this.#kernel.removeNetworkNamespace(attachment.namespacePath);
-      }
-      for (const endpoint of attachment.endpoints) this.#disconnect(endpoint);
+    if (attachment.ports.length > 0) this.#unpublish();
+    await this.#held.get(id)?.[Symbol.asyncDispose]();
+    this.#held.delete(id);
+    if (attachment.namespacePath !== undefined && !attachment.isShared) {
+      this.#kernel.removeNetworkNamespace(attachment.namespacePath);
     }
+    for (const endpoint of attachment.endpoints) this.#disconnect(endpoint);
+  }
+
+  /** Rules that go make the kernel wait; whoever publishes next comes after, as the table has one writer. */
+  #unpublish(): void {
+    if (!this.#bridge.exists()) return;
+    const work = this.#bridge.publish(this.#attachments.publications());
+    this.#background.add("take published ports out of the firewall", work);
   }
 
   /** The address may be given out again when the interface that had it is gone. */
   #disconnect(endpoint: Attachment["endpoints"][number]): void {
-    this.#removals.add(
+    this.#background.add(
       `remove interface ${endpoint.hostInterface}`,
       this.#bridge.disconnect(endpoint).finally(() => this.#addresses.delete(endpoint.ipv4 ?? "")),
     );

@@ -57,6 +57,11 @@ export function renderRuleset({ bridge, subnet, publications }: RulesetOptions):
   return `${renderRemoval(bridge)}table inet ${bridge} {\n${chains.join("")}}\n`;
 }
 
+/** Adds ports to a table that is in place. */
+export function renderAddition(bridge: string, publications: readonly Publication[]): string {
+  return publications.map((one) => `add rule inet ${bridge} published ${publishRule(one)}\n`).join("");
+}
+
 /** Removes the table, which need not exist. */
 export function renderRemoval(bridge: string): string {
   return `table inet ${bridge} {}\ndelete table inet ${bridge}\n`;
@@ -67,7 +72,8 @@ function chain(name: string, hook: string, rules: readonly string[]): string {
   return `\tchain ${name} {\n\t\ttype ${hook}; policy accept;\n${body}\t}\n`;
 }
 
-function publishRule(one: Publication): string {
+/** The rule of one port; two publications with the same text are the same. */
+export function publishRule(one: Publication): string {
   const address = one.hostIp === "0.0.0.0" ? "" : `ip daddr ${one.hostIp} `;
   const target = `dnat ip to ${one.address}:${one.containerPort}`;
   return `${address}${one.protocol} dport ${one.hostPort} ${target} comment "${quotable(one.comment)}"`;

@@ -13,6 +13,7 @@ import {
   hairpinBody,
   linkBody,
   linkDumpBody,
+  linkQueryBody,
   routeBody,
   routeDumpBody,
   RTM_DELLINK,
@@ -88,7 +89,7 @@ export class Rtnetlink implements Disposable {
 
   /** @throws {NetlinkError} ENODEV */
   getLink(name: string): Link {
-    const payload = linkBody(0, { name: checkedName(name) });
+    const payload = linkQueryBody(checkedName(name));
     return decodeLink(this.#socket.query({ operation: `find link ${name}`, type: RTM_GETLINK, payload }));
   }
 

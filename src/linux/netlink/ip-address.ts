@@ -36,6 +36,7 @@ function ipv4Bytes(address: string): Uint8Array | undefined {
 function ipv6Bytes(address: string): Uint8Array | undefined {
   const [head = "", tail, ...more] = address.split("::");
   if (more.length > 0) return undefined;
+  if (tail !== undefined && head.includes(".")) return undefined;
   const front = groupBytes(head);
   const back = groupBytes(tail ?? "");
   if (front === undefined || back === undefined) return undefined;

@@ -125,7 +125,7 @@ export interface Acknowledgement {
 
 export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
   const view = viewOf(message.payload);
-  const errno = -view.getInt32(0, true);
+  const errno = Math.abs(view.getInt32(0, true));
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno };
   const echoed = (message.flags & NLM_F_CAPPED) === 0 ? padded(view.getUint32(4, true)) : HEADER_BYTES;
   const text = decodeAttributes(message.payload.subarray(4 + echoed)).get(NLMSGERR_ATTR_MSG);

@@ -36,3 +36,12 @@ export type FlagValues<F extends FlagSpecs> = { readonly [K in keyof F]: ValueOf
 export function flagName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
+
+/** The same flags in the order of help: by name. */
+export function sortFlags<F extends FlagSpecs>(flags: F): F {
+  const sorted = Object.fromEntries(
+    Object.entries(flags).toSorted(([a], [b]) => (flagName(a) < flagName(b) ? -1 : 1)),
+  );
+  // The same keys and values in another order.
+  return sorted as F;
+}

@@ -12,6 +12,14 @@ export interface Output {
   columns(): number;
 }
 
+/** Prints nothing. */
+export const silentOutput: Output = {
+  isTerminal: false,
+  columns: () => 80,
+  write: () => undefined,
+  stream: () => Promise.resolve(),
+};
+
 /**
  * A file descriptor written to directly: `process.stdout` costs 3 ms to set up, more than the rest of a command. When
  * the reader has gone (`EPIPE`), what is printed is dropped and `onClosed` is told.
@@ -67,9 +75,11 @@ export class FileOutput implements Output {
   }
 }
 
-/** True when `fd` is a character device other than /dev/null: enough to tell a person from a pipe, and cheap. */
+/** True when `fd` is a terminal. `node:tty` is slow to load, and most often a look at the file says no already. */
 export function isTerminal(fd: number): boolean {
   const dev_null = 0x103;
   const stat = fstatSync(fd);
-  return stat.isCharacterDevice() && stat.rdev !== dev_null;
+  return (
+    stat.isCharacterDevice() && stat.rdev !== dev_null && process.getBuiltinModule("node:tty").isatty(fd)
+  );
 }

@@ -1,0 +1,209 @@
+import type { Command } from "./command.ts";
+
+export type Section = "Common Commands" | "Management Commands" | "Commands";
+
+/** Where a command stands in help, and how its file is loaded: only the one that is called is. */
+export interface CatalogEntry {
+  /** Every full name, in Docker's order of aliases. */
+  readonly paths: readonly string[];
+  readonly summary: string;
+  readonly section: Section;
+  readonly load: () => Promise<Command>;
+}
+
+/** A word with commands below it. */
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+}
+
+export const GROUPS: readonly CommandGroup[] = [
+  { name: "container", summary: "Manage containers" },
+  { name: "image", summary: "Manage images" },
+];
+
+const entry = (
+  paths: string,
+  summary: string,
+  load: CatalogEntry["load"],
+  section: Section = "Commands",
+): CatalogEntry => ({ paths: paths.split(", "), summary, section, load });
+
+const common = "Common Commands";
+
+export const CATALOG: readonly CatalogEntry[] = [
+  entry(
+    "container run, run",
+    "Create and run a new container from an image",
+    async () => (await import("./commands/run.ts")).run,
+    common,
+  ),
+  entry(
+    "container exec, exec",
+    "Execute a command in a running container",
+    async () => (await import("./commands/exec.ts")).exec,
+    common,
+  ),
+  entry(
+    "container ls, container list, container ps, ps",
+    "List containers",
+    async () => (await import("./commands/ps.ts")).ps,
+    common,
+  ),
+  entry(
+    "image build, build",
+    "Build an image from a Dockerfile",
+    async () => (await import("./commands/build.ts")).build,
+    common,
+  ),
+  entry(
+    "image pull, pull",
+    "Download an image from a registry",
+    async () => (await import("./commands/pull.ts")).pull,
+    common,
+  ),
+  entry(
+    "image ls, image list, images",
+    "List images",
+    async () => (await import("./commands/images.ts")).images,
+    common,
+  ),
+  entry(
+    "version",
+    "Show the Darse version information",
+    async () => (await import("./commands/version.ts")).version,
+    common,
+  ),
+  entry(
+    "info",
+    "Display system-wide information",
+    async () => (await import("./commands/info.ts")).info,
+    common,
+  ),
+  entry(
+    "container attach, attach",
+    "Attach local standard input, output, and error streams to a running container",
+    async () => (await import("./commands/attach.ts")).attach,
+  ),
+  entry(
+    "container create, create",
+    "Create a new container",
+    async () => (await import("./commands/create.ts")).create,
+  ),
+  entry(
+    "events",
+    "Get real time events from the server",
+    async () => (await import("./commands/events.ts")).events,
+  ),
+  entry(
+    "image history, history",
+    "Show the history of an image",
+    async () => (await import("./commands/history.ts")).history,
+  ),
+  entry(
+    "image import, import",
+    "Import the contents from a tarball to create a filesystem image",
+    async () => (await import("./commands/import.ts")).importImage,
+  ),
+  entry(
+    "inspect",
+    "Return low-level information on Docker objects",
+    async () => (await import("./commands/inspect.ts")).inspect,
+  ),
+  entry(
+    "container inspect",
+    "Display detailed information on one or more containers",
+    async () => (await import("./commands/inspect.ts")).inspectContainers,
+  ),
+  entry(
+    "image inspect",
+    "Display detailed information on one or more images",
+    async () => (await import("./commands/inspect.ts")).inspectImages,
+  ),
+  entry(
+    "container kill, kill",
+    "Kill one or more running containers",
+    async () => (await import("./commands/kill.ts")).kill,
+  ),
+  entry(
+    "image load, load",
+    "Load an image from a tar archive or STDIN",
+    async () => (await import("./commands/load.ts")).load,
+  ),
+  entry(
+    "container logs, logs",
+    "Fetch the logs of a container",
+    async () => (await import("./commands/logs.ts")).logs,
+  ),
+  entry(
+    "container pause, pause",
+    "Pause all processes within one or more containers",
+    async () => (await import("./commands/pause.ts")).pause,
+  ),
+  entry(
+    "container port, port",
+    "List port mappings or a specific mapping for the container",
+    async () => (await import("./commands/port.ts")).port,
+  ),
+  entry(
+    "container rename, rename",
+    "Rename a container",
+    async () => (await import("./commands/rename.ts")).rename,
+  ),
+  entry(
+    "container restart, restart",
+    "Restart one or more containers",
+    async () => (await import("./commands/restart.ts")).restart,
+  ),
+  entry(
+    "container rm, container remove, rm",
+    "Remove one or more containers",
+    async () => (await import("./commands/rm.ts")).rm,
+  ),
+  entry(
+    "image rm, image remove, rmi",
+    "Remove one or more images",
+    async () => (await import("./commands/rmi.ts")).rmi,
+  ),
+  entry(
+    "image save, save",
+    "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    async () => (await import("./commands/save.ts")).save,
+  ),
+  entry(
+    "container start, start",
+    "Start one or more stopped containers",
+    async () => (await import("./commands/start.ts")).start,
+  ),
+  entry(
+    "container stop, stop",
+    "Stop one or more running containers",
+    async () => (await import("./commands/stop.ts")).stop,
+  ),
+  entry(
+    "image tag, tag",
+    "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+    async () => (await import("./commands/tag.ts")).tag,
+  ),
+  entry(
+    "container unpause, unpause",
+    "Unpause all processes within one or more containers",
+    async () => (await import("./commands/unpause.ts")).unpause,
+  ),
+  entry(
+    "container wait, wait",
+    "Block until one or more containers stop, then print their exit codes",
+    async () => (await import("./commands/wait.ts")).wait,
+  ),
+];
+
+/** Programs of the same executable that are no API clients; `src/main.ts` starts them. */
+export const PROGRAMS: readonly (readonly [string, string])[] = [
+  ["daemon", "Run the engine in the foreground"],
+  ["doctor", "Find what is missing on this machine, and mend it with --fix"],
+];
+
+/** The entry called `path`. */
+export function findEntry(path: string): CatalogEntry | undefined {
+  return CATALOG.find(({ paths }) => paths.includes(path));
+}

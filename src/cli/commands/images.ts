@@ -1,0 +1,106 @@
+import type { ImageSummary } from "#api/images.ts";
+import { shortId } from "#base/ids.ts";
+import { humanSize } from "#base/sizes.ts";
+import { command } from "../command.ts";
+import { parseFilters } from "../filters.ts";
+import { goTime, humanDuration } from "../format/human-time.ts";
+import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
+import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+
+export const images = command({
+  usage: "[OPTIONS] [REPOSITORY[:TAG]]",
+  arguments: { min: 0, max: 1 },
+  flags: {
+    all: { type: "bool", short: "a", help: "Show all images (default hides intermediate images)" },
+    digests: { type: "bool", help: "Show digests" },
+    filter: {
+      type: "list",
+      short: "f",
+      metavar: "filter",
+      help: "Filter output based on conditions provided",
+    },
+    format: { type: "string", help: TABLE_FORMAT_HELP },
+    noTrunc: { type: "bool", help: "Don't truncate output" },
+    quiet: { type: "bool", short: "q", help: "Only show image IDs" },
+  },
+  async run([name], flags, context) {
+    const reference = name === undefined ? [] : [`reference=${name}`];
+    const filters = parseFilters([...flags.filter, ...reference]);
+    const found = await context.client.listImages({ all: flags.all, digests: flags.digests }, filters);
+    const options = { isCut: !flags.noTrunc, nowMs: context.now() };
+    const rows = found.flatMap((image) => imageRows(image, options));
+    context.out.write(
+      renderList(imageList(flags.digests), rows, { format: flags.format, isQuiet: flags.quiet }),
+    );
+    return 0;
+  },
+});
+
+function imageList(hasDigests: boolean): ListFormat {
+  return {
+    headers: {
+      ID: "IMAGE ID",
+      Repository: "REPOSITORY",
+      Tag: "TAG",
+      Digest: "DIGEST",
+      CreatedSince: "CREATED",
+      CreatedAt: "CREATED AT",
+      Size: "SIZE",
+      Containers: "CONTAINERS",
+      SharedSize: "SHARED SIZE",
+      UniqueSize: "UNIQUE SIZE",
+    },
+    table: `{{.Repository}}\t{{.Tag}}\t${hasDigests ? "{{.Digest}}\t" : ""}{{.ID}}\t{{.CreatedSince}}\t{{.Size}}`,
+    quiet: "{{.ID}}",
+  };
+}
+
+interface RowOptions {
+  readonly isCut: boolean;
+  readonly nowMs: number;
+}
+
+interface Name {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+}
+
+const NONE = "<none>";
+
+/** One row for each tag (and, where digests are shown, for each digest without a tag) of an image. */
+export function imageRows(image: ImageSummary, options: RowOptions): Row[] {
+  const digests = new Map<string, string>();
+  for (const reference of image.RepoDigests ?? []) {
+    const [repository = "", digest = ""] = reference.split("@");
+    if (repository !== NONE) digests.set(repository, digest);
+  }
+  const names: Name[] = (image.RepoTags ?? [])
+    .filter((reference) => reference !== `${NONE}:${NONE}`)
+    .map((reference) => {
+      const colon = reference.lastIndexOf(":");
+      const repository = reference.slice(0, colon);
+      return { repository, tag: reference.slice(colon + 1), digest: digests.get(repository) ?? NONE };
+    });
+  const tagged = new Set(names.map(({ repository }) => repository));
+  for (const [repository, digest] of digests) {
+    if (!tagged.has(repository)) names.push({ repository, tag: NONE, digest });
+  }
+  if (names.length === 0) names.push({ repository: NONE, tag: NONE, digest: NONE });
+  return names.map((name) => imageRow(image, name, options));
+}
+
+function imageRow(image: ImageSummary, name: Name, { isCut, nowMs }: RowOptions): Row {
+  return {
+    Containers: image.Containers < 0 ? "N/A" : String(image.Containers),
+    CreatedAt: goTime(image.Created * 1000),
+    CreatedSince: image.Created <= 0 ? "N/A" : `${humanDuration(nowMs - image.Created * 1000)} ago`,
+    Digest: name.digest,
+    ID: isCut ? shortId(image.Id) : image.Id,
+    Repository: name.repository,
+    SharedSize: image.SharedSize < 0 ? "N/A" : humanSize(image.SharedSize),
+    Size: humanSize(image.Size),
+    Tag: name.tag,
+    UniqueSize: image.SharedSize < 0 ? "N/A" : humanSize(image.Size - image.SharedSize),
+  };
+}

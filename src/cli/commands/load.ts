@@ -1,0 +1,27 @@
+import { createReadStream } from "node:fs";
+import { EngineError } from "#base/errors.ts";
+import { command } from "../command.ts";
+import { showProgress } from "../progress-view.ts";
+
+export const load = command({
+  usage: "[OPTIONS]",
+  arguments: { min: 0, max: 0 },
+  flags: {
+    input: { type: "string", short: "i", help: "Read from tar archive file, instead of STDIN" },
+    platform: {
+      type: "strings",
+      metavar: "string",
+      help: 'Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    },
+    quiet: { type: "bool", short: "q", help: "Suppress the load output" },
+  },
+  async run(_args, { input, platform, quiet }, context) {
+    if (input === undefined && context.input.isTerminal) {
+      throw new EngineError("invalid", "requested load from stdin, but stdin is empty");
+    }
+    const source =
+      input === undefined ? context.input : createReadStream(input, { highWaterMark: 1024 * 1024 });
+    await showProgress(context.client.loadImages({ quiet, platform }, source), context.out);
+    return 0;
+  },
+});

@@ -1,0 +1,18 @@
+import { command } from "../command.ts";
+import { forEachArgument } from "../for-each.ts";
+
+export const stop = command({
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  arguments: { min: 1 },
+  flags: {
+    signal: { type: "string", short: "s", help: "Signal to send to the container" },
+    timeout: { type: "int", short: "t", help: "Seconds to wait before killing the container" },
+    time: { type: "int", hidden: true, help: "Older name of --timeout" },
+  },
+  run(args, { signal, timeout, time }, context) {
+    return forEachArgument(args, context, async (id) => {
+      await context.client.stopContainer(id, { signal, t: timeout ?? time });
+      return id;
+    });
+  },
+});

@@ -1,0 +1,115 @@
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Connection, Dial } from "#api/dial.ts";
+import type { Host } from "#api/host.ts";
+import { EngineError, isErrno } from "#base/errors.ts";
+
+export interface EngineFolders {
+  readonly root: string | undefined;
+  readonly run: string;
+}
+
+/** Exit code of a `darse daemon` that found another engine at work on the same root: that one is waited for. */
+const ANOTHER_ENGINE = 17;
+const DEADLINE_MS = 10_000;
+const POLL_MS = 2;
+const LOG_LINES = 5;
+
+/**
+ * Connects, and when nothing answers starts the engine and connects again. However many commands do this at once, one
+ * engine stays: the daemon itself takes a lock, and those that lose end.
+ */
+export function startingDial(dial: Dial, folders: EngineFolders): Dial {
+  return async (host) => {
+    try {
+      return await dial(host);
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+    }
+    return await startEngine(dial, host, folders);
+  };
+}
+
+async function startEngine(dial: Dial, host: Host, folders: EngineFolders): Promise<Connection> {
+  if (process.getuid?.() !== 0) throw needsRoot();
+  const logPath = join(folders.run, "engine.log");
+  const exited = await spawnEngine(folders, logPath);
+  const deadline = Date.now() + DEADLINE_MS;
+  for (;;) {
+    try {
+      return await dial(host);
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      const code = exited();
+      if ((code !== undefined && code !== ANOTHER_ENGINE) || Date.now() > deadline) {
+        throw notStarted(code, logPath);
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Starts `darse daemon` in a session of its own, so that neither Ctrl-C nor a hang-up reaches it. */
+async function spawnEngine(folders: EngineFolders, logPath: string): Promise<() => number | undefined> {
+  const { spawn } = await import("node:child_process");
+  mkdirSync(folders.run, { recursive: true, mode: 0o700 });
+  const log = openSync(logPath, "a", 0o600);
+  const [program = "", ...args] = selfCommand();
+  const root = folders.root === undefined ? [] : ["--root", folders.root];
+  const child = spawn(program, [...args, "daemon", ...root, "--run", folders.run], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    cwd: "/",
+  });
+  closeSync(log);
+  child.unref();
+  let code: number | undefined;
+  child.on("error", () => {
+    code = 127;
+  });
+  child.on("exit", (exitCode) => {
+    code = exitCode ?? 1;
+  });
+  return () => code;
+}
+
+/** This program once more: the compiled executable, or Bun with the entry file. */
+function selfCommand(): string[] {
+  const entry = process.argv[1] ?? "";
+  return /\.(ts|js)$/.test(entry) && !entry.startsWith("/$bunfs/")
+    ? [process.execPath, entry]
+    : [process.execPath];
+}
+
+function isUnanswered(error: unknown): boolean {
+  return EngineError.is(error, "unavailable") && isErrno(error.cause, "ENOENT", "ECONNREFUSED");
+}
+
+function needsRoot(): EngineError {
+  return new EngineError("forbidden", "Cannot start the engine: it needs root, and no engine answers", {
+    hint: "Run the command as root, for example: sudo darse ps",
+  });
+}
+
+function notStarted(code: number | undefined, logPath: string): EngineError {
+  const state =
+    code === undefined
+      ? `it did not answer within ${DEADLINE_MS / 1000} seconds`
+      : `it exited with code ${code}`;
+  const lines = lastLines(logPath);
+  return new EngineError(
+    "unavailable",
+    `Cannot start the engine: ${state}${lines === "" ? "" : `\n${lines}`}`,
+    {
+      hint: `See ${logPath}; "darse doctor" finds what is missing on this machine`,
+    },
+  );
+}
+
+function lastLines(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-LOG_LINES).join("\n");
+  } catch {
+    return "";
+  }
+}

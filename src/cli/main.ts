@@ -1,0 +1,123 @@
+import { PRODUCT, VERSION } from "#api/product.ts";
+import { errorMessage } from "#base/errors.ts";
+import { nearMatch } from "#base/near-match.ts";
+import { CATALOG, type CatalogEntry, findEntry, GROUPS, PROGRAMS } from "./catalog.ts";
+import type { Command } from "./command.ts";
+import { CommandFailure } from "./command-failure.ts";
+import { describeError } from "./describe-error.ts";
+import { FlagError } from "./flag-parser.ts";
+import { parseGlobalFlags, resolveTarget } from "./global-flags.ts";
+import { commandHelp } from "./help.ts";
+import type { Output } from "./output.ts";
+import { realContext, realOutputs } from "./real-context.ts";
+import { groupHelp, programHelp } from "./top-help.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Docker's exit code for a command line that cannot be parsed and for what fails before a container runs. */
+const BAD_FLAGS = 125;
+
+/** Runs one command line (without the program's name) to its exit code. */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const { out, error } = realOutputs();
+  try {
+    const global = parseGlobalFlags(argv);
+    if (global.flags.version) {
+      out.write(`${PRODUCT} version ${VERSION}\n`);
+      return 0;
+    }
+    const called = resolveCommand(global.args);
+    if (called.kind === "help" || global.wantsHelp) {
+      out.write(called.kind === "help" ? called.text(out.columns()) : programHelp(out.columns()));
+      return 0;
+    }
+    const command = await called.entry.load();
+    return await runCommand({ ...called, command }, { flags: global.flags, out, error });
+  } catch (failure) {
+    error.write(usageText(failure, "", "[OPTIONS] COMMAND"));
+    return failure instanceof FlagError ? BAD_FLAGS : 1;
+  }
+}
+
+type Called =
+  | { readonly kind: "help"; text(columns: number): string }
+  | {
+      readonly kind: "command";
+      readonly entry: CatalogEntry;
+      readonly path: string;
+      readonly argv: readonly string[];
+    };
+
+/** Finds the command that `args` begins with. @throws {UsageError} when there is none, with the nearest name */
+function resolveCommand(args: readonly string[]): Called {
+  const [first, second] = args;
+  if (first === undefined || (first === "help" && second === undefined))
+    return { kind: "help", text: programHelp };
+  if (first === "help") return resolveCommand([...args.slice(1), "--help"]);
+  const group = GROUPS.find(({ name }) => name === first);
+  if (group && (second === undefined || second === "--help" || second === "-h")) {
+    return { kind: "help", text: () => groupHelp(group) };
+  }
+  const path = group ? `${first} ${second}` : first;
+  const entry = findEntry(path);
+  if (!entry) throw unknownCommand(path);
+  return { kind: "command", entry, path, argv: args.slice(group ? 2 : 1) };
+}
+
+interface World {
+  readonly flags: Parameters<typeof resolveTarget>[0];
+  readonly out: Output;
+  readonly error: Output;
+}
+
+async function runCommand(
+  called: Extract<Called, { kind: "command" }> & { readonly command: Command },
+  world: World,
+): Promise<number> {
+  const { command, entry, path } = called;
+  try {
+    const prepared = command.prepare(path, called.argv);
+    if (prepared.kind === "help") {
+      const help = {
+        path,
+        usage: command.usage,
+        summary: entry.summary,
+        aliases: entry.paths,
+        flags: command.flags,
+      };
+      world.out.write(commandHelp(help, world.out.columns()));
+      return 0;
+    }
+    return await prepared.run(realContext(resolveTarget(world.flags, process.env), world));
+  } catch (failure) {
+    if (failure instanceof FlagError || failure instanceof UsageError) {
+      world.error.write(usageText(failure, path, command.usage));
+      return failure instanceof FlagError ? BAD_FLAGS : 1;
+    }
+    const text = describeError(failure, world.flags.debug);
+    if (text !== "") {
+      const more = command.isVerboseInFailure ? `\n\nRun 'darse ${path} --help' for more information` : "";
+      world.error.write(`${command.isVerboseInFailure ? "darse: " : ""}${text}${more}\n`);
+    }
+    return failure instanceof CommandFailure ? failure.exitCode : command.failureCode;
+  }
+}
+
+function usageText(failure: unknown, path: string, usage: string): string {
+  const name = path === "" ? "darse" : `darse ${path}`;
+  const lines =
+    failure instanceof FlagError || failure instanceof UsageError ? [`\nUsage:  ${name} ${usage}`] : [];
+  const prefix = failure instanceof FlagError ? "" : "darse: ";
+  return `${[prefix + errorMessage(failure), ...lines, `\nRun '${name} --help' for more information`].join("\n")}\n`;
+}
+
+function unknownCommand(path: string): UsageError {
+  const names = [
+    ...CATALOG.flatMap(({ paths }) => paths),
+    ...GROUPS.map(({ name }) => name),
+    ...PROGRAMS.map(([name]) => name),
+  ];
+  const near = nearMatch(path, names);
+  return new UsageError(
+    `unknown command: darse ${path}${near === undefined ? "" : `\nDid you mean "darse ${near}"?`}`,
+  );
+}

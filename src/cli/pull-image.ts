@@ -1,0 +1,27 @@
+import { familiarName, parseReference } from "#oci/reference.ts";
+import type { Context } from "./context.ts";
+import { type Output, silentOutput } from "./output.ts";
+import { showProgress } from "./progress-view.ts";
+
+export interface PullRequest {
+  readonly name: string;
+  readonly platform: string | undefined;
+  readonly allTags?: boolean;
+  /** Where progress goes; `undefined`: nowhere. */
+  readonly output: Output | undefined;
+}
+
+/** Pulls one image, or every tag of a repository. @throws {EngineError} with the engine's message */
+export async function pullImage(context: Context, request: PullRequest): Promise<void> {
+  const name = parseReference(request.name);
+  if (name.tag === undefined && name.digest === undefined && !request.allTags && request.output) {
+    request.output.write("Using default tag: latest\n");
+  }
+  const tag = name.digest ?? name.tag ?? (request.allTags ? undefined : "latest");
+  const messages = context.client.pullImage({
+    fromImage: familiarName(name),
+    tag,
+    platform: request.platform,
+  });
+  await showProgress(messages, request.output ?? silentOutput);
+}

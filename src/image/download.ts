@@ -10,17 +10,21 @@ import type { Content, Lease } from "./stores.ts";
 
 /** The part of a registry client that pulling needs. */
 export interface ImageRegistry {
-  manifest(
-    repository: string,
-    reference: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly bytes: Uint8Array; readonly digest: Digest; readonly mediaType: string }>;
+  manifest(repository: string, reference: string, signal: AbortSignal): Promise<FetchedManifest>;
   blob(
     repository: string,
     blob: Pick<Descriptor, "digest" | "size">,
     offset: number,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
+}
+
+/** A manifest or index as a registry sent it, its digest verified. */
+export interface FetchedManifest {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  /** Empty when the registry did not say. */
+  readonly mediaType: string;
 }
 
 /** From where, and on whose behalf, a blob is fetched. */

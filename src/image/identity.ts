@@ -41,9 +41,7 @@ const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{4,64})$/;
  */
 export function findImage<T extends Identified>(text: string, images: readonly T[]): Found<T> | undefined {
   const prefix = ID_PREFIX.exec(text)?.[1];
-  if (prefix !== undefined && (text.startsWith("sha256:") || prefix.length === 64)) {
-    return findById(text, prefix, images);
-  }
+  if (prefix !== undefined && isWholeId(text)) return findById(text, prefix, images);
   const byName = findByName(parseReference(text), images);
   if (byName || prefix === undefined) return byName;
   return findById(text, prefix, images);
@@ -51,8 +49,7 @@ export function findImage<T extends Identified>(text: string, images: readonly T
 
 /** `No such image: debian:latest`, Docker's words; clients look for them. */
 export function noSuchImage(text: string): EngineError {
-  const isId = ID_PREFIX.test(text) && (text.startsWith("sha256:") || text.length === 64);
-  const shown = isId ? text : familiarReference(withDefaultTag(parseReference(text)));
+  const shown = isWholeId(text) ? text : familiarReference(withDefaultTag(parseReference(text)));
   return new EngineError("not-found", `No such image: ${shown}`, {
     hint: "`darse images` lists the images that are here",
   });
@@ -62,6 +59,21 @@ export function noSuchImage(text: string): EngineError {
 export function isIdOf(text: string, id: Digest): boolean {
   const prefix = ID_PREFIX.exec(text)?.[1];
   return prefix !== undefined && id.startsWith(`sha256:${prefix}`);
+}
+
+/** True for text that can be nothing but an id: 64 hex characters, or hex after `sha256:`. */
+export function isWholeId(text: string): boolean {
+  const prefix = ID_PREFIX.exec(text)?.[1];
+  return prefix !== undefined && (text.startsWith("sha256:") || prefix.length === 64);
+}
+
+/** The names that `name` means: one tag, or for `name@digest` every name in that repository. */
+export function namesMeant(name: NamedReference, references: readonly Reference[]): Reference[] {
+  const { tag } = withDefaultTag(name);
+  return references.filter(
+    (reference) =>
+      isInRepository(reference, name) && (name.digest !== undefined || parseReference(reference).tag === tag),
+  );
 }
 
 function findByName<T extends Identified>(name: NamedReference, images: readonly T[]): Found<T> | undefined {

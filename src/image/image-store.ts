@@ -4,7 +4,7 @@ import { EngineError } from "#base/errors.ts";
 import type { Logger } from "#base/log.ts";
 import type { ChainId } from "#oci/digest.ts";
 import type { Platform } from "#oci/platform.ts";
-import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
+import { familiarReference, type NamedReference, parseReference, type Reference } from "#oci/reference.ts";
 import type { Credentials } from "#registry/authorizer.ts";
 import { RegistryClient } from "#registry/registry-client.ts";
 import { loadImages } from "./archive/load.ts";
@@ -13,7 +13,7 @@ import { Catalog } from "./catalog.ts";
 import { type NewImage, writeImage } from "./create.ts";
 import type { ImageRegistry } from "./download.ts";
 import { type HistoryStep, historyOf } from "./history.ts";
-import { isIdOf, isInRepository, taggableReference } from "./identity.ts";
+import { isIdOf, isInRepository, isWholeId, namesMeant, taggableReference } from "./identity.ts";
 import type { Image, ImageUser, Progress, RemovedItem, UsersOf } from "./image.ts";
 import { type ApplyChanges, importImage, type ImportOptions } from "./import.ts";
 import { emitImageEvent, type ImageParts } from "./parts.ts";
@@ -40,6 +40,8 @@ export interface ImageStoreOptions {
   readonly plainHosts?: readonly string[];
   /** The distribution client when not given. */
   readonly openRegistry?: (domain: string, credentials: Credentials | undefined) => ImageRegistry;
+  /** Before the second attempt at a blob. */
+  readonly retryDelayMs?: number;
 }
 
 export interface RemoveOptions {
@@ -69,7 +71,12 @@ export class ImageStore {
     const openRegistry =
       options.openRegistry ??
       ((domain, credentials) => new RegistryClient({ domain, credentials, plainHosts }));
-    this.#puller = new Puller({ parts: this.#parts, openRegistry });
+    const { retryDelayMs } = options;
+    this.#puller = new Puller({
+      parts: this.#parts,
+      openRegistry,
+      ...(retryDelayMs !== undefined && { retryDelayMs }),
+    });
   }
 
   /** Reads every image; call after the stores have recovered. */
@@ -217,18 +224,24 @@ export class ImageStore {
   }
 
   #toSave(text: string): ImageToSave[] {
+    const tagged = isWholeId(text) ? [] : this.#repository(parseReference(text));
+    if (tagged.length > 0) return tagged;
     const image = this.resolve(text);
-    if (isIdOf(text, image.id) || isIdOf(text, image.configDigest)) return [{ image, references: [] }];
-    const name = parseReference(text);
-    if (name.tag !== undefined || name.digest !== undefined) {
-      const isMeant = (other: Reference): boolean =>
-        isInRepository(other, name) && (name.digest !== undefined || parseReference(other).tag === name.tag);
-      return [{ image, references: image.references.filter(isMeant) }];
-    }
-    return this.#parts.catalog.list().flatMap((other) => {
-      const references = other.references.filter((reference) => isInRepository(reference, name));
-      return references.length === 0 ? [] : [{ image: other, references }];
-    });
+    if (isIdOf(text, image.id) || isIdOf(text, image.manifestDigest) || isIdOf(text, image.configDigest))
+      return [{ image, references: [] }];
+    return [{ image, references: namesMeant(parseReference(text), image.references) }];
+  }
+
+  /** Every tag of a name without one. */
+  #repository(name: NamedReference): ImageToSave[] {
+    if (name.tag !== undefined || name.digest !== undefined) return [];
+    return this.#parts.catalog
+      .list()
+      .map((image) => ({
+        image,
+        references: image.references.filter((other) => isInRepository(other, name)),
+      }))
+      .filter(({ references }) => references.length > 0);
   }
 
   async *#saved(images: readonly ImageToSave[], signal: AbortSignal): AsyncGenerator<Uint8Array> {

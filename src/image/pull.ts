@@ -14,7 +14,7 @@ import {
 } from "#oci/reference.ts";
 import type { Credentials } from "#registry/authorizer.ts";
 import type { Image, Progress } from "./image.ts";
-import { type BlobSource, Downloader, type ImageRegistry } from "./download.ts";
+import { type BlobSource, Downloader, type FetchedManifest, type ImageRegistry } from "./download.ts";
 import { emitImageEvent, type ImageParts } from "./parts.ts";
 import { pullFailure } from "./pull-failure.ts";
 import { LayerProgress, ProgressHub } from "./pull-progress.ts";
@@ -87,8 +87,10 @@ export class Puller {
   async #run(pull: Pull): Promise<Image> {
     let phase: "resolve" | "fetch" = "resolve";
     try {
-      const resolved = await this.#resolve(pull);
+      const { name, registry, signal } = pull;
+      const named = await registry.manifest(name.path, name.digest ?? name.tag ?? "", signal);
       phase = "fetch";
+      const resolved = await this.#resolve(pull, named);
       const { tag, digest, path } = pull.name;
       pull.progress({ kind: "status", status: `Pulling from ${path}`, id: digest ?? tag ?? "" });
       const config = await this.#fetchConfig(pull, resolved.manifest);
@@ -100,9 +102,7 @@ export class Puller {
     }
   }
 
-  async #resolve(pull: Pull): Promise<Resolved> {
-    const { name, registry, signal } = pull;
-    const fetched = await registry.manifest(name.path, name.digest ?? name.tag ?? "", signal);
+  async #resolve(pull: Pull, fetched: FetchedManifest): Promise<Resolved> {
     const target = await this.#keep(pull, fetched);
     const document = decodeManifestDocument(fetched.bytes, fetched.mediaType || undefined);
     if (document.kind === "manifest") return { target, manifest: document.manifest };
@@ -119,20 +119,14 @@ export class Puller {
     return { target, manifest: inner.manifest };
   }
 
-  /** Stores a document as the registry sent it. */
-  async #keep(
-    { lease, signal }: Pull,
-    { bytes, digest, mediaType }: Awaited<ReturnType<ImageRegistry["manifest"]>>,
-  ): Promise<Descriptor> {
-    lease.holdBlob(digest);
+  /** Stores a document as the registry sent it, once it has proved to be one. */
+  async #keep({ lease, signal }: Pull, { bytes, digest, mediaType }: FetchedManifest): Promise<Descriptor> {
+    const read = decodeManifestDocument(bytes, mediaType || undefined);
     const size = bytes.byteLength;
+    lease.holdBlob(digest);
     await this.#options.parts.content.write(only(bytes), { digest, size }, signal);
-    const kind = decodeManifestDocument(bytes, mediaType || undefined);
-    return {
-      mediaType: kind.kind === "index" ? kind.index.mediaType : kind.manifest.mediaType,
-      digest,
-      size,
-    };
+    const document = read.kind === "index" ? read.index : read.manifest;
+    return { mediaType: document.mediaType, digest, size };
   }
 
   async #manifestBytes(pull: Pull, entry: Descriptor): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import { shortId } from "#base/ids.ts";
 import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
-import { isIdOf, isInRepository } from "./identity.ts";
+import { isIdOf, namesMeant } from "./identity.ts";
 import type { Image, ImageUser } from "./image.ts";
 
 /** What a removal does to an image. */
@@ -31,7 +31,7 @@ export function planRemoval(
     }
     return { kind: "delete", references };
   }
-  const gone = namesMeant(text, references);
+  const gone = namesMeant(parseReference(text), references);
   if (gone.length < references.length) return { kind: "untag", references: gone };
   const [user] = users;
   if (!user) return { kind: "delete", references };
@@ -40,16 +40,6 @@ export function planRemoval(
     familiarReference(parseReference(gone[0] ?? text)),
     "must be forced",
     `container ${shortId(user.containerId)} is using its referenced image ${shortId(image.id)}`,
-  );
-}
-
-/** The names that `text` takes away: one tag, or for `name@digest` every name in that repository. */
-function namesMeant(text: string, references: readonly Reference[]): Reference[] {
-  const name = parseReference(text);
-  if (name.digest !== undefined) return references.filter((reference) => isInRepository(reference, name));
-  const wanted = name.tag ?? "latest";
-  return references.filter(
-    (reference) => isInRepository(reference, name) && parseReference(reference).tag === wanted,
   );
 }
 

@@ -26,6 +26,7 @@ export function parseChallenges(header: string): Challenge[] {
     }
     challenges.push({ scheme: scheme.toLowerCase(), parameters });
     rest = rest.replace(/^[\s,]+/, "");
+    if (/^[^\s,]+=/.test(rest)) break;
   }
   return challenges;
 }

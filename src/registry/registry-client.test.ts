@@ -239,7 +239,7 @@ test("a range that was not asked for is corrupt", async () => {
   expect(error.kind).toBe("corrupt");
 });
 
-const statuses: readonly (readonly [status: number, kind: string])[] = [
+const statuses: readonly (readonly [status: number, kind: ErrorKind])[] = [
   [401, "unauthorized"],
   [403, "unauthorized"],
   [404, "not-found"],

@@ -22,16 +22,19 @@ export async function findTail(
 ): Promise<TailStart> {
   const start = { stdout: size, stderr: size };
   const isOpen = { stdout: false, stderr: false };
+  const isSeen = { stdout: false, stderr: false };
+  if (lines === 0) return start;
   let counted = 0;
   for await (const { offset, record } of recordsBackwards(file, size)) {
     if (filter.isBefore(record)) break;
     const { stream } = record;
-    if (record.endsLine) {
+    // From behind, a line begins with its end; the last one of a stream may not have one yet.
+    if (record.endsLine || !isSeen[stream]) {
       isOpen[stream] = counted < lines && filter.counts(record);
       if (isOpen[stream]) counted++;
     }
+    isSeen[stream] = true;
     if (isOpen[stream]) start[stream] = offset;
-    else if (!record.endsLine && start[stream] === size && filter.counts(record)) start[stream] = offset;
     if (counted >= lines && !isOpen.stdout && !isOpen.stderr) break;
   }
   return start;

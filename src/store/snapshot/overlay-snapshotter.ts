@@ -15,7 +15,7 @@ import { diskUsage } from "./disk-usage.ts";
 import { overlayOptions } from "./overlay-options.ts";
 import { SnapshotRecords, type SnapshotTable } from "./snapshot-records.ts";
 import type { CommitFacts, LayerDraft, Snapshot, Snapshotter, Usage } from "./snapshotter.ts";
-import { Trash } from "./trash.ts";
+import { Trash } from "../trash.ts";
 
 /*
  *   <root>/                     0700

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "#base/errors.ts";
 import type { Logger } from "#base/log.ts";
-import { PRIVATE_MODE } from "../layout.ts";
+import { PRIVATE_MODE } from "./layout.ts";
 
 /** Deleting slows the file system down for a while, so it waits until the engine has been left alone for this long. */
 const DEFAULT_DELAY_MS = 2000;
@@ -66,7 +66,7 @@ export class Trash implements AsyncDisposable {
       try {
         await rm(join(this.#path, name), { recursive: true, force: true });
       } catch (error) {
-        this.#log.warn("cannot delete a removed snapshot", { path: join(this.#path, name), error });
+        this.#log.warn("cannot delete a removed directory", { path: join(this.#path, name), error });
       }
     }
   }

@@ -11,7 +11,8 @@ async function main(line: readonly string[]): Promise<number> {
     case "doctor":
       return await (await import("#daemon/doctor.ts")).runDoctor(args);
     default:
-      return await (await import("#cli/main.ts")).runCommandLine(line);
+      // Standard input that nobody reads any more must not keep a finished command; its output is written by now.
+      return process.exit(await (await import("#cli/main.ts")).runCommandLine(line));
   }
 }
 

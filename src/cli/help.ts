@@ -25,13 +25,13 @@ export function commandList(rows: readonly (readonly [string, string])[], width:
   return rows.map(([name, summary]) => `  ${name.padEnd(width)} ${summary}`).join("\n");
 }
 
-/** Every option with its help, wrapped (layout of spf13/pflag `FlagUsagesWrapped`). */
+/** Every option with its help, wrapped one short of the width (spf13/pflag `FlagUsagesWrapped` as Docker calls it). */
 export function flagUsages(flags: FlagSpecs, columns: number): string {
   const rows = Object.entries<FlagSpec>(flags)
     .filter(([, spec]) => !spec.hidden)
     .map(([key, spec]) => [flagHead(key, spec), spec.help + defaultText(spec)] as const);
   const width = Math.max(0, ...rows.map(([head]) => head.length)) + 3;
-  return rows.map(([head, help]) => head.padEnd(width) + wrap(width, columns, help)).join("\n");
+  return rows.map(([head, help]) => head.padEnd(width) + wrap(width, columns - 1, help)).join("\n");
 }
 
 function flagHead(key: string, spec: FlagSpec): string {

@@ -1,16 +1,14 @@
 import { PRODUCT, VERSION } from "#api/product.ts";
 import { errorMessage } from "#base/errors.ts";
 import { nearMatch } from "#base/near-match.ts";
-import { CATALOG, type CatalogEntry, findEntry, GROUPS, PROGRAMS } from "./catalog.ts";
+import { CATALOG, type CatalogEntry, type CommandGroup, findEntry, GROUPS, PROGRAMS } from "./catalog.ts";
 import type { Command } from "./command.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { describeError } from "./describe-error.ts";
 import { FlagError } from "./flag-parser.ts";
 import { parseGlobalFlags, resolveTarget } from "./global-flags.ts";
 import { commandHelp } from "./help.ts";
-import type { Output } from "./output.ts";
-import { realContext, realOutputs } from "./real-context.ts";
-import { groupHelp, programHelp } from "./top-help.ts";
+import { type Output, realOutputs } from "./output.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Docker's exit code for a command line that cannot be parsed and for what fails before a container runs. */
@@ -27,19 +25,21 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     }
     const called = resolveCommand(global.args);
     if (called.kind === "help" || global.wantsHelp) {
-      out.write(called.kind === "help" ? called.text(out.columns()) : programHelp(out.columns()));
+      const { groupHelp, programHelp } = await import("./top-help.ts");
+      const group = called.kind === "help" ? called.group : undefined;
+      out.write(group ? groupHelp(group) : programHelp(out.columns()));
       return 0;
     }
     const command = await called.entry.load();
     return await runCommand({ ...called, command }, { flags: global.flags, out, error });
   } catch (failure) {
-    error.write(usageText(failure, "", "[OPTIONS] COMMAND"));
+    error.write(usageText(failure, "", failure instanceof FlagError ? "[OPTIONS] COMMAND" : undefined));
     return failure instanceof FlagError ? BAD_FLAGS : 1;
   }
 }
 
 type Called =
-  | { readonly kind: "help"; text(columns: number): string }
+  | { readonly kind: "help"; readonly group?: CommandGroup }
   | {
       readonly kind: "command";
       readonly entry: CatalogEntry;
@@ -50,12 +50,11 @@ type Called =
 /** Finds the command that `args` begins with. @throws {UsageError} when there is none, with the nearest name */
 function resolveCommand(args: readonly string[]): Called {
   const [first, second] = args;
-  if (first === undefined || (first === "help" && second === undefined))
-    return { kind: "help", text: programHelp };
+  if (first === undefined || (first === "help" && second === undefined)) return { kind: "help" };
   if (first === "help") return resolveCommand([...args.slice(1), "--help"]);
   const group = GROUPS.find(({ name }) => name === first);
   if (group && (second === undefined || second === "--help" || second === "-h")) {
-    return { kind: "help", text: () => groupHelp(group) };
+    return { kind: "help", group };
   }
   const path = group ? `${first} ${second}` : first;
   const entry = findEntry(path);
@@ -87,6 +86,7 @@ async function runCommand(
       world.out.write(commandHelp(help, world.out.columns()));
       return 0;
     }
+    const { realContext } = await import("./real-context.ts");
     return await prepared.run(realContext(resolveTarget(world.flags, process.env), world));
   } catch (failure) {
     if (failure instanceof FlagError || failure instanceof UsageError) {
@@ -102,22 +102,28 @@ async function runCommand(
   }
 }
 
-function usageText(failure: unknown, path: string, usage: string): string {
+function usageText(failure: unknown, path: string, usage: string | undefined): string {
   const name = path === "" ? "darse" : `darse ${path}`;
-  const lines =
-    failure instanceof FlagError || failure instanceof UsageError ? [`\nUsage:  ${name} ${usage}`] : [];
+  const usageLine = usage === undefined ? "" : `\nUsage:  ${name} ${usage}\n`;
   const prefix = failure instanceof FlagError ? "" : "darse: ";
-  return `${[prefix + errorMessage(failure), ...lines, `\nRun '${name} --help' for more information`].join("\n")}\n`;
+  return `${prefix}${errorMessage(failure)}\n${usageLine}\nRun '${name} --help' for more information\n`;
 }
 
 function unknownCommand(path: string): UsageError {
-  const names = [
-    ...CATALOG.flatMap(({ paths }) => paths),
+  const [group, word = ""] = path.split(" ");
+  const siblings = CATALOG.flatMap(({ paths }) => paths).filter((one) => one.startsWith(`${group} `));
+  const top = [
+    ...CATALOG.flatMap(({ paths }) => paths.filter((one) => !one.includes(" "))),
     ...GROUPS.map(({ name }) => name),
     ...PROGRAMS.map(([name]) => name),
   ];
-  const near = nearMatch(path, names);
-  return new UsageError(
-    `unknown command: darse ${path}${near === undefined ? "" : `\nDid you mean "darse ${near}"?`}`,
-  );
+  const near =
+    word === ""
+      ? nearMatch(path, top)
+      : nearMatch(
+          word,
+          siblings.map((one) => one.slice(one.indexOf(" ") + 1)),
+        );
+  const hint = near === undefined ? "" : `\nDid you mean "darse ${word === "" ? near : `${group} ${near}`}"?`;
+  return new UsageError(`unknown command: darse ${path}${hint}`);
 }

@@ -12,6 +12,12 @@ export interface Output {
   columns(): number;
 }
 
+/** The outputs of this process. When the reader of one goes away there is nobody to work for: exit code 141, as of SIGPIPE. */
+export function realOutputs(): { readonly out: Output; readonly error: Output } {
+  const leave = (): void => process.exit(141);
+  return { out: new FileOutput(1, leave), error: new FileOutput(2, leave) };
+}
+
 /** Prints nothing. */
 export const silentOutput: Output = {
   isTerminal: false,
@@ -38,6 +44,7 @@ export class FileOutput implements Output {
   }
 
   columns(): number {
+    if (!this.isTerminal) return 80;
     return (this.#fd === 1 ? process.stdout.columns : process.stderr.columns) || 80;
   }
 

@@ -5,14 +5,7 @@ import type { Context } from "./context.ts";
 import { startingDial } from "./engine-start.ts";
 import type { Target } from "./global-flags.ts";
 import type { Input } from "./input.ts";
-import { FileOutput, isTerminal } from "./output.ts";
-import type { Output } from "./output.ts";
-
-/** The outputs of this process. When the reader of one goes away there is nobody to work for: exit code 141, as of SIGPIPE. */
-export function realOutputs(): { readonly out: Output; readonly error: Output } {
-  const leave = (): void => process.exit(141);
-  return { out: new FileOutput(1, leave), error: new FileOutput(2, leave) };
-}
+import { isTerminal, type Output } from "./output.ts";
 
 /** The world of a real process; nothing is connected before the first call. */
 export function realContext(

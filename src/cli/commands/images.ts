@@ -93,7 +93,9 @@ export function imageRows(image: ImageSummary, options: RowOptions): Row[] {
 function imageRow(image: ImageSummary, name: Name, { isCut, nowMs }: RowOptions): Row {
   return {
     Containers: image.Containers < 0 ? "N/A" : String(image.Containers),
-    CreatedAt: goTime(image.Created * 1000),
+    get CreatedAt() {
+      return goTime(image.Created * 1000);
+    },
     CreatedSince: image.Created <= 0 ? "N/A" : `${humanDuration(nowMs - image.Created * 1000)} ago`,
     Digest: name.digest,
     ID: isCut ? shortId(image.Id) : image.Id,

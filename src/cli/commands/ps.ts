@@ -83,7 +83,9 @@ export function containerRow(container: ContainerSummary, { isCut, nowMs }: RowO
   const labels = container.Labels ?? {};
   return {
     Command: JSON.stringify(cut(container.Command, 20)),
-    CreatedAt: goTime(container.Created * 1000),
+    get CreatedAt() {
+      return goTime(container.Created * 1000);
+    },
     ID: isCut ? shortId(container.Id) : container.Id,
     Image: imageName(container, isCut),
     Labels: Object.entries(labels)

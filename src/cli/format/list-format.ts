@@ -1,7 +1,7 @@
 import { alignTable } from "./table.ts";
 import { Template } from "./template.ts";
 
-/** A row's values by column name; functions are methods: `{{.Label "x"}}`. */
+/** A row's values by column name; functions are methods: `{{.Label "x"}}`. What is dear to make is a getter. */
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface ListFormat {

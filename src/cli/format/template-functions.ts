@@ -8,7 +8,7 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, 
   ["json", (value) => JSON.stringify(value ?? null)],
   ["split", (text, separator) => word(text).split(word(separator))],
   ["join", (list, separator) => elements(list).map(printValue).join(word(separator))],
-  ["title", (text) => word(text).replace(/\b\p{L}/gu, (letter) => letter.toUpperCase())],
+  ["title", (text) => word(text).replace(/\b[a-z]/g, (letter) => letter.toUpperCase())],
   ["lower", (text) => word(text).toLowerCase()],
   ["upper", (text) => word(text).toUpperCase()],
   ["pad", pad],
@@ -43,12 +43,8 @@ function index(value: unknown, key: unknown): unknown {
   }
   if (typeof value === "string") return value.charCodeAt(number(key));
   if (typeof value === "object" && value !== null)
-    return Object.hasOwn(value, word(key)) ? entry(value, word(key)) : "";
+    return Object.hasOwn(value, word(key)) ? Reflect.get(value, word(key)) : "";
   throw failure("index", "index of untyped nil");
-}
-
-function entry(value: object, key: string): unknown {
-  return new Map<string, unknown>(Object.entries(value)).get(key);
 }
 
 function slice(value: unknown, from: unknown = 0, to?: unknown): unknown {

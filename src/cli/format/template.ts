@@ -181,11 +181,18 @@ function field(value: unknown, name: string): unknown {
       value === null || value === undefined ? "nil" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
     throw failure(`at <.${name}>: can't evaluate field ${name} in ${found}`);
   }
-  const found = new Map<string, unknown>(Object.entries(value)).get(name);
+  const key = Object.hasOwn(value, name) ? name : nearKey(value, name);
+  const found: unknown = key === undefined ? undefined : Reflect.get(value, key);
   if (found === undefined && isStruct(value) && /^[A-Z]/.test(name) && !OPTIONAL_KEYS.has(name)) {
     throw failure(`at <.${name}>: map has no entry for key "${name}"`);
   }
   return found;
+}
+
+/** Go's structs say `ID` and `APIVersion` where the JSON has `Id` and `ApiVersion`; both are understood. */
+function nearKey(value: object, name: string): string | undefined {
+  const folded = name.toLowerCase();
+  return isStruct(value) ? Object.keys(value).find((key) => key.toLowerCase() === folded) : undefined;
 }
 
 function operandText(operand: Operand): string {

@@ -11,7 +11,7 @@ import { containerPaths } from "./folders.ts";
 import { type Filters, type ListOptions, selectContainers, selectForPrune } from "./list-filters.ts";
 import { Lives, type WaitOutcome } from "./live.ts";
 import { type LogPiece, type LogQuery, readLog } from "./logs/log-reader.ts";
-import { type ContainerSizes, descendsFrom, sizesOf } from "./lineage.ts";
+import { type ContainerSizes, descendsFrom, imageNamed, sizesOf } from "./lineage.ts";
 import type { TerminalSize } from "./neighbours.ts";
 import { type Liveness, recoverContainers } from "./recovery.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -220,7 +220,7 @@ export class Containers {
   /** The name a list shows for a container's image: its id when the name has moved on. */
   imageName({ config, imageId }: ContainerRecord): string {
     const name = config.image ?? "";
-    return this.#world.images.find(name)?.id === imageId ? name : imageId;
+    return imageNamed(this.#world.images, name)?.id === imageId ? name : imageId;
   }
 
   /** The containers made from an image. */

@@ -11,7 +11,7 @@ import type { Sandbox } from "./neighbours.ts";
 import { attachRequest, networkOwner } from "./network-request.ts";
 import { NO_NETWORK, networkState } from "./network-state.ts";
 import type { ContainerRecord } from "./record.ts";
-import { prepareRoot } from "./root-preparation.ts";
+import { checkKernelMounts, prepareRoot } from "./root-preparation.ts";
 import { specInput } from "./spec-plan.ts";
 import { started, startFailed } from "./state.ts";
 import type { World } from "./world.ts";
@@ -89,6 +89,7 @@ async function prepare(
     undo.defer(() => unmountRoot(world, id));
     using root = host.openRoot(paths.rootfs);
     prepareRoot(root, record.config.workingDir);
+    checkKernelMounts(root);
     return Promise.resolve();
   })();
   const [attached, mounted] = await Promise.allSettled([attaching, mounting]);

@@ -1,4 +1,6 @@
+import { EngineError } from "#base/errors.ts";
 import { chainIds } from "#oci/digest.ts";
+import type { Images } from "./neighbours.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { World } from "./world.ts";
 
@@ -30,7 +32,7 @@ export function descendsFrom(
   record: ContainerRecord,
   reference: string,
 ): boolean {
-  const image = images.find(reference);
+  const image = imageNamed(images, reference);
   if (image === undefined) return record.config.image === reference;
   if (image.id === record.imageId) return true;
   const top = chainIds(image.config.diffIds).at(-1);
@@ -39,4 +41,14 @@ export function descendsFrom(
     chainId = snapshots.find(chainId)?.parent;
   }
   return false;
+}
+
+/** What the name means now; a text that can mean no image means none. */
+export function imageNamed(images: Images, name: string): ReturnType<Images["find"]> {
+  try {
+    return images.find(name);
+  } catch (error) {
+    if (EngineError.is(error, "invalid")) return undefined;
+    throw error;
+  }
 }

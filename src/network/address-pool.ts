@@ -37,7 +37,8 @@ export function nextAddress(
 ): number {
   const first = gatewayOf(subnet) + 1;
   const count = Math.max(0, lastAddress(subnet) - first);
-  const start = previous === undefined ? 0 : Math.max(0, previous - first + 1);
+  const isRising = previous !== undefined && previous >= first && previous < first + count;
+  const start = isRising ? previous - first + 1 : 0;
   for (let step = 0; step < count; step++) {
     const address = first + ((start + step) % count);
     if (!isTaken(address)) return address;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { EngineError, isErrno } from "#base/errors.ts";
-import { applyRules } from "#linux/firewall.ts";
+import { applyRules, hasTable } from "#linux/firewall.ts";
 import type { Kernel } from "#linux/kernel.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
 import type { Link } from "#linux/netlink/route-message.ts";
@@ -20,13 +20,12 @@ export type NetworkKernel = Pick<
 const CONTAINER_INTERFACE = "eth0";
 
 /**
- * Inside an IPv4 network an interface has no IPv6 at all, takes no router's word, and announces its address, so that
- * neighbours forget an earlier owner of it. `lo` keeps `::1`, as programs expect. Set before the interface appears.
+ * Inside an IPv4 network an interface has no IPv6 at all, and takes no router's word. `lo` keeps `::1`, as programs
+ * expect. Set before the interface appears.
  */
 const INSIDE_SYSCTLS = [
   ["net.ipv6.conf.default.disable_ipv6", "1"],
   ["net.ipv6.conf.default.accept_ra", "0"],
-  ["net.ipv4.conf.default.arp_notify", "1"],
 ] as const;
 
 /** A Linux bridge with NAT to the outside: IPv4 only. */
@@ -48,13 +47,13 @@ export class BridgeDriver implements Driver {
 
   async ensure(): Promise<void> {
     const found = this.#netlink.findLink(this.#bridge.name);
-    if (found?.index === this.#index && this.#isPrepared) return;
+    if (!hasTable(this.#bridge.name)) this.#firewall.forget();
+    else if (found?.index === this.#index && this.#isPrepared) return;
     this.#isPrepared = false;
     this.#index = this.#prepareLink(found);
-    this.#prepareHost();
-    // Whoever removed the bridge may have removed the table.
-    if (!found) this.#firewall.forget();
     await this.#firewall.ensure();
+    // Only now, as the rules keep others away from what the settings open.
+    this.#prepareHost();
     this.#isPrepared = true;
   }
 
@@ -102,10 +101,11 @@ export class BridgeDriver implements Driver {
   }
 
   async remove(): Promise<void> {
-    if (!this.exists() && !this.#isPrepared) return;
+    if (!this.exists() && !hasTable(this.#bridge.name)) return;
     this.#isPrepared = false;
-    await this.#firewall.remove();
+    // The rules go last: they guard what the bridge's settings open.
     await Rtnetlink.deleteLinkInBackground(this.#bridge.name);
+    await this.#firewall.remove();
   }
 
   close(): void {
@@ -121,10 +121,14 @@ export class BridgeDriver implements Driver {
     if (!found) this.#netlink.createBridge({ name, mtu, mac: randomMac() });
     else this.#netlink.setLink(found, { mtu, isUp: true });
     const link = this.#netlink.getLink(name);
-    const hasAddress = this.#netlink
+    const addresses = this.#netlink
       .addresses()
-      .some(({ linkIndex, address }) => linkIndex === link.index && address === gateway);
-    if (!hasAddress) this.#netlink.addAddress(link, { address: gateway, prefixLength: subnet.prefixLength });
+      .filter((one) => one.linkIndex === link.index && !one.address.includes(":"));
+    // An engine with another subnet may have died here.
+    for (const one of addresses) if (one.address !== gateway) this.#netlink.removeAddress(one);
+    if (!addresses.some((one) => one.address === gateway)) {
+      this.#netlink.addAddress(link, { address: gateway, prefixLength: subnet.prefixLength });
+    }
     return link.index;
   }
 

@@ -3,7 +3,7 @@ import type { Publication } from "./ruleset.ts";
 
 /** One network as the kernel knows it. A kind of network is a way to make this. */
 export interface Driver {
-  /** Makes the network exist, and whole; cheap when it does. @throws {EngineError} */
+  /** Makes the network exist, and whole, also where others took parts of it away; cheap when it is. @throws {EngineError} */
   ensure(): Promise<void>;
   /** Gives the namespace at `namespacePath` the endpoint as interface `eth0`, with its default route. */
   connect(endpoint: ConnectedEndpoint, options: ConnectOptions): void;

@@ -3,17 +3,18 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { systemClock } from "#base/clock.ts";
 import { EngineError, isErrno } from "#base/errors.ts";
-import { newId, shortId } from "#base/ids.ts";
+import { shortId } from "#base/ids.ts";
 import { KeyedLock } from "#base/lock.ts";
 import type { Logger } from "#base/log.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
-import { DEFAULT_POOLS, nextAddress } from "./address-pool.ts";
+import { DEFAULT_POOLS } from "./address-pool.ts";
 import type { Attachment } from "./attachment.ts";
 import { Attachments } from "./attachments.ts";
-import { BridgeDriver, randomMac } from "./bridge-driver.ts";
+import { BridgeDriver } from "./bridge-driver.ts";
 import type { NetworkKernel } from "./bridge-driver.ts";
 import { BackgroundWork } from "./background-work.ts";
-import type { ConnectedEndpoint, Driver } from "./driver.ts";
+import type { Driver } from "./driver.ts";
+import { EndpointMaker } from "./endpoint-maker.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import { takenSubnets, uplinkMtu } from "./host-view.ts";
 import type { NetworkInfo } from "./network-record.ts";
@@ -24,7 +25,6 @@ import type { HeldPorts, PublishContext } from "./port-publisher.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { sandboxOf } from "./sandbox.ts";
 import type { AttachRequest, Sandbox } from "./sandbox.ts";
-import { formatAddress, parseAddress } from "./subnet.ts";
 import type { Subnet } from "./subnet.ts";
 
 export interface NetworkManagerOptions {
@@ -39,7 +39,11 @@ export interface NetworkManagerOptions {
   /** Where the default bridge's subnet is chosen from. Docker's pools when absent. */
   readonly pools?: readonly Subnet[];
   readonly clock?: Clock;
+  /** How soon a bridge or table that others removed is put back. 2000 when absent. */
+  readonly mendEveryMs?: number;
 }
+
+const MEND_EVERY_MS = 2000;
 
 /**
  * Gives containers and build steps their network namespace, and takes it away: the only writer of our bridge, of our
@@ -54,12 +58,12 @@ export class NetworkManager {
   readonly #namespaces: string;
   readonly #records: NetworkRecords;
   readonly #attachments: Attachments;
+  readonly #endpoints: EndpointMaker;
   readonly #bridge: Driver;
   readonly #locks = new KeyedLock();
   readonly #held = new Map<string, HeldPorts>();
-  /** Addresses in use: of attachments, of those being made, and of interfaces still being deleted. */
-  readonly #addresses = new Set<string>();
   readonly #background: BackgroundWork;
+  readonly #watch: NodeJS.Timeout;
 
   private constructor(options: NetworkManagerOptions, netlink: Rtnetlink) {
     const { kernel, database, log, bridge: name = "darse0", pools = DEFAULT_POOLS } = options;
@@ -73,7 +77,10 @@ export class NetworkManager {
     const taken = takenSubnets(view, name, parseResolvConf(readHostResolvConf()).servers);
     const choice = { name, mtu: uplinkMtu(view), pools, taken, isBusy: this.#attachments.size > 0 };
     this.#records = new NetworkRecords(database.documents("networks"), choice, options.clock ?? systemClock);
+    this.#endpoints = new EndpointMaker(this.#records);
     this.#bridge = new BridgeDriver(kernel, netlink, this.#records.bridge);
+    this.#watch = setInterval(() => this.#mend(), options.mendEveryMs ?? MEND_EVERY_MS);
+    this.#watch.unref();
   }
 
   /** Changes nothing in the kernel: the bridge is made for the first who needs it. @throws {EngineError} */
@@ -147,7 +154,7 @@ export class NetworkManager {
       if (!known.has(name))
         this.#background.add(`remove interface ${name}`, Rtnetlink.deleteLinkInBackground(name));
     }
-    if (this.#addresses.size > 0 || this.#bridge.exists()) {
+    if (this.#endpoints.isInUse || this.#bridge.exists()) {
       await this.#bridge.publish(this.#attachments.publications());
       await this.#bridge.ensure();
     }
@@ -161,6 +168,7 @@ export class NetworkManager {
 
   /** Lets go of what the engine holds; containers keep their network, and their ports on IPv4. */
   async close(): Promise<void> {
+    clearInterval(this.#watch);
     await this.#background.settled();
     for (const held of this.#held.values()) await held[Symbol.asyncDispose]();
     this.#held.clear();
@@ -171,10 +179,10 @@ export class NetworkManager {
     const { id, mode } = request;
     const base = { id, name: request.name ?? shortId(id), isShared: false, ports: [] };
     if (mode === "bridge") return await this.#attachToBridge(request, base);
-    if (mode === "host") return this.#saved({ ...base, endpoints: [this.#bareEndpoint("host")] });
+    if (mode === "host") return this.#saved({ ...base, endpoints: [this.#endpoints.bare("host")] });
     if (mode === "none") {
       const namespacePath = this.#createNamespace(id);
-      return this.#saved({ ...base, namespacePath, endpoints: [this.#bareEndpoint("none")] });
+      return this.#saved({ ...base, namespacePath, endpoints: [this.#endpoints.bare("none")] });
     }
     const target = mode.slice("container:".length);
     const owner = this.#attachments.find(target);
@@ -192,8 +200,8 @@ export class NetworkManager {
   ): Promise<Attachment> {
     await using undo = new AsyncDisposableStack();
     await this.#bridge.ensure();
-    const endpoint = this.#newEndpoint(request);
-    undo.defer(() => void this.#addresses.delete(endpoint.ipv4));
+    const endpoint = this.#endpoints.onBridge(request.mac);
+    undo.defer(() => this.#endpoints.release(endpoint));
     const held = undo.use(await holdPorts(request.ports, this.#publishContext(base.name, endpoint)));
     const namespacePath = this.#createNamespace(request.id);
     undo.defer(() => this.#kernel.removeNetworkNamespace(namespacePath));
@@ -209,32 +217,6 @@ export class NetworkManager {
     }
     undo.move();
     return attachment;
-  }
-
-  #newEndpoint({ mac }: AttachRequest): ConnectedEndpoint {
-    const record = this.#records.get("bridge");
-    const { subnet, gateway } = this.#records.bridge;
-    const previous = record.lastAddress === undefined ? undefined : parseAddress(record.lastAddress);
-    const isTaken = (address: number): boolean => this.#addresses.has(formatAddress(address));
-    const ipv4 = formatAddress(nextAddress(subnet, previous, isTaken));
-    this.#addresses.add(ipv4);
-    this.#records.setLastAddress(record, ipv4);
-    const endpointId = newId();
-    return {
-      networkId: record.id,
-      networkName: record.name,
-      endpointId,
-      ipv4,
-      prefix: subnet.prefixLength,
-      gateway,
-      mac: mac ?? randomMac(),
-      hostInterface: `veth${endpointId.slice(0, 8)}`,
-    };
-  }
-
-  /** On `host` and `none` there is nothing to connect. */
-  #bareEndpoint(name: string): Attachment["endpoints"][number] {
-    return { networkId: this.#records.get(name).id, networkName: name, endpointId: newId() };
   }
 
   #createNamespace(id: string): string {
@@ -269,6 +251,11 @@ export class NetworkManager {
     for (const endpoint of attachment.endpoints) this.#disconnect(endpoint);
   }
 
+  /** A reload of the host's firewall flushes every table, ours too. */
+  #mend(): void {
+    if (this.#endpoints.isInUse) this.#background.add("mend the network", this.#bridge.ensure());
+  }
+
   /** Rules that go make the kernel wait; whoever publishes next comes after, as the table has one writer. */
   #unpublish(): void {
     if (!this.#bridge.exists()) return;
@@ -280,7 +267,7 @@ export class NetworkManager {
   #disconnect(endpoint: Attachment["endpoints"][number]): void {
     this.#background.add(
       `remove interface ${endpoint.hostInterface}`,
-      this.#bridge.disconnect(endpoint).finally(() => this.#addresses.delete(endpoint.ipv4 ?? "")),
+      this.#bridge.disconnect(endpoint).finally(() => this.#endpoints.release(endpoint)),
     );
   }
 
@@ -290,7 +277,7 @@ export class NetworkManager {
     const stack = new AsyncDisposableStack();
     for (const endpoint of endpoints) {
       if (endpoint.ipv4 === undefined) continue;
-      this.#addresses.add(endpoint.ipv4);
+      this.#endpoints.adopt(endpoint);
       const context = { ...this.#publishContext(name, endpoint), holderOf: () => undefined };
       for (const binding of ports) {
         try {

@@ -17,7 +17,6 @@ import {
 import { NetlinkError } from "./netlink-error.ts";
 
 const AF_NETLINK = 16;
-const NETLINK_ROUTE = 0;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
@@ -37,6 +36,10 @@ const writeInThreadPool = promisify(write<Uint8Array>);
 /** Shared by all sockets: every exchange is over before another begins, as all calls are synchronous. */
 const received = new Uint8Array(RECEIVE_BYTES);
 
+/** The kernel's own numbers of the families we speak. */
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
 /** One request: `operation` completes the sentence "Cannot …" and names the device. */
 export interface NetlinkRequest {
   readonly operation: string;
@@ -47,7 +50,7 @@ export interface NetlinkRequest {
 }
 
 /**
- * A synchronous rtnetlink socket. It belongs to the network namespace in which it was opened, for ever: one opened
+ * A synchronous netlink socket. It belongs to the network namespace in which it was opened, for ever: one opened
  * inside `kernel.inNetworkNamespace` goes on serving that namespace.
  */
 export class NetlinkSocket implements Disposable {
@@ -59,8 +62,8 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** @throws {SystemCallError} */
-  static open(): NetlinkSocket {
-    const fd = check(libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket", "netlink");
+  static open(family: number): NetlinkSocket {
+    const fd = check(libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family), "socket", "netlink");
     const one = Uint32Array.of(1);
     libc.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, one, 4);
     libc.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, one, 4);

@@ -81,6 +81,18 @@ withRoot("configure() gives addresses and routes, and the dumps show them", () =
   });
 });
 
+withRoot("removeAddress() takes one address away", () => {
+  inNamespace((path) => {
+    using netlink = kernel.inNetworkNamespace(path, () => Rtnetlink.open());
+    const linkIndex = netlink.getLink("lo").index;
+    const address = { linkIndex, address: "127.0.0.1", prefixLength: 8 };
+    expect(netlink.addresses()).toContainEqual(address);
+    netlink.removeAddress(address);
+    expect(netlink.addresses()).not.toContainEqual(address);
+    expect(() => netlink.removeAddress(address)).toThrow(expect.objectContaining({ code: "EADDRNOTAVAIL" }));
+  });
+});
+
 withRoot("deleteLink() says whether there was one", () => {
   inNamespace((path) => {
     using netlink = kernel.inNetworkNamespace(path, () => Rtnetlink.open());

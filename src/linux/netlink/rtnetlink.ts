@@ -1,7 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { isErrno } from "#base/errors.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
-import { NetlinkSocket } from "./netlink-socket.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "./netlink-socket.ts";
 import type { NetlinkRequest } from "./netlink-socket.ts";
 import {
   addressBody,
@@ -16,6 +16,7 @@ import {
   linkQueryBody,
   routeBody,
   routeDumpBody,
+  RTM_DELADDR,
   RTM_DELLINK,
   RTM_GETADDR,
   RTM_GETLINK,
@@ -75,7 +76,7 @@ export class Rtnetlink implements Disposable {
 
   /** For the calling thread's namespace; see `kernel.inNetworkNamespace`. */
   static open(): Rtnetlink {
-    return new Rtnetlink(NetlinkSocket.open());
+    return new Rtnetlink(NetlinkSocket.open(NETLINK_ROUTE));
   }
 
   links(): Link[] {
@@ -141,7 +142,7 @@ export class Rtnetlink implements Disposable {
 
   /** `deleteLink` for the caller's namespace, while the calling thread goes on with other work. */
   static async deleteLinkInBackground(name: string): Promise<boolean> {
-    using socket = NetlinkSocket.open();
+    using socket = NetlinkSocket.open(NETLINK_ROUTE);
     try {
       await socket.requestInBackground(deleteRequest(name));
       return true;
@@ -159,6 +160,12 @@ export class Rtnetlink implements Disposable {
   /** @throws {NetlinkError} EEXIST */
   addAddress(link: Pick<Link, "index" | "name">, address: Omit<Address, "linkIndex">): void {
     this.#socket.request(addressRequest(link, address));
+  }
+
+  /** @throws {NetlinkError} EADDRNOTAVAIL when the link has no such address */
+  removeAddress(address: Address): void {
+    const operation = `remove address ${address.address}/${address.prefixLength}`;
+    this.#socket.request({ operation, type: RTM_DELADDR, payload: addressBody(address) });
   }
 
   /** IPv4 and IPv6 routes of all tables. */

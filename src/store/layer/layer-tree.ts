@@ -32,7 +32,8 @@ export class LayerTree {
   readonly #root: RootDirectory;
   readonly #parents: ParentDirectories;
   readonly #directoryTimes = new Map<string, bigint>();
-  readonly #links: { path: string; target: string }[] = [];
+  /** Links to what this layer has not: where they will be, as an empty file until then, and what they name. */
+  readonly #links = new Map<string, string>();
   #file: OpenFile | undefined;
   #keptBytes = 0;
   #sizeBytes = 0;
@@ -78,7 +79,8 @@ export class LayerTree {
   /** Sets the times of directories, which everything made in them has changed, and says what is left to settle. */
   finish(): Pending {
     for (const [path, mtimeNs] of this.#directoryTimes) this.#root.utimes(path || ".", mtimeNs);
-    return { directories: [...this.#parents.implied].sort(), links: this.#links };
+    const links = [...this.#links].map(([path, target]) => ({ path, target }));
+    return { directories: [...this.#parents.implied].sort(), links };
   }
 
   /** Closes what an entry cut short left open. */
@@ -179,14 +181,15 @@ export class LayerTree {
     const replaced = this.#root.find(path);
     if (replaced !== undefined) this.#drop(path, replaced);
     this.#parents.count();
-    if (target !== undefined && found !== undefined) this.#root.link(target, path);
-    else this.#keep({ path, target: [...components, name ?? ""].join("/") });
+    const elsewhere = target === undefined ? undefined : this.#links.get(target);
+    if (target !== undefined && found !== undefined && elsewhere === undefined) this.#root.link(target, path);
+    else this.#keep(path, elsewhere ?? [...components, name ?? ""].join("/"));
   }
 
-  /** A link to a file that this layer has not, or has not yet. */
-  #keep(link: { path: string; target: string }): void {
-    this.#count(link.path.length + link.target.length);
-    this.#links.push(link);
+  #keep(path: string, target: string): void {
+    this.#count(path.length + target.length);
+    closeFd(this.#root.createFile(path, 0o600));
+    this.#links.set(path, target);
   }
 
   #finishDirectory(entry: TarEntry, path: string): void {
@@ -215,18 +218,19 @@ export class LayerTree {
   /** Removes what an earlier entry of this layer has put at `path`. */
   #drop(path: string, found: FileStat): void {
     this.#root.removeTree(path);
+    this.#links.delete(path);
     if (found.type === "symlink") this.#parents.forgetPaths();
     if (found.type !== "directory") return;
     this.#parents.forget(path);
-    this.#scanned += this.#directoryTimes.size;
+    this.#scanned += this.#directoryTimes.size + this.#links.size;
     if (this.#scanned > MAX_SCANNED) {
       throw new EngineError(
         "invalid",
         "Cannot unpack the layer: it replaces its own directories again and again",
       );
     }
-    for (const known of this.#directoryTimes.keys()) {
-      if (known === path || known.startsWith(`${path}/`)) this.#directoryTimes.delete(known);
+    for (const kept of [this.#directoryTimes, this.#links]) {
+      for (const known of kept.keys()) if (known === path || known.startsWith(`${path}/`)) kept.delete(known);
     }
   }
 

@@ -11,7 +11,7 @@ import { isErrno } from "#base/errors.ts";
 export interface Pending {
   /** Made because an entry lies in them; the parent may have their owner, mode and times. The root is `""`. */
   readonly directories: readonly string[];
-  /** Hard links to files that only the layers below have. */
+  /** Hard links to files that only the layers below have; an empty file is in their place. */
   readonly links: readonly { readonly path: string; readonly target: string }[];
 }
 

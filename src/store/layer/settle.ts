@@ -2,7 +2,7 @@ import { EngineError } from "#base/errors.ts";
 import type { RootDirectory } from "#linux/root-directory.ts";
 import { quoted } from "#oci/tar/tar-entry.ts";
 import { copyAttributes, copyNode } from "./copy-node.ts";
-import { isOpaque, isWhiteout } from "./overlay-form.ts";
+import { isOpaque, isWhiteout, makeOpaque } from "./overlay-form.ts";
 import { ParentDirectories } from "./parent-directories.ts";
 import type { Pending } from "./pending.ts";
 
@@ -24,8 +24,13 @@ export interface SettleOptions {
 export function settle({ layer, below, pending }: SettleOptions): void {
   const links = pending.links.map((link) => ({ ...link }));
   if (below !== undefined) settleDirectories(layer, below, { directories: pending.directories, links });
-  const copies = new Map<string, string>();
-  for (const link of links) settleLink({ layer, below, copies }, link);
+  const context: LinkContext = {
+    layer,
+    below,
+    copies: new Map(),
+    placeholders: new Set(links.map(({ path }) => path)),
+  };
+  for (const link of links) settleLink(context, link);
 }
 
 interface LinkContext {
@@ -33,20 +38,21 @@ interface LinkContext {
   readonly below: RootDirectory | undefined;
   /** Files below that were copied under another name, and which. */
   readonly copies: Map<string, string>;
+  /** Where an empty file still stands for a link. */
+  readonly placeholders: Set<string>;
 }
 
 /** A target that the layer had not when the link came is the one below, whatever the layer has there by now. */
 function settleLink(context: LinkContext, { path, target }: { path: string; target: string }): void {
-  const { layer, below, copies } = context;
-  const present = layer.find(path);
-  if (present !== undefined && !isWhiteout(present)) return;
-  if (present !== undefined) layer.unlink(path);
+  const { layer, below, copies, placeholders } = context;
+  layer.unlink(path);
+  placeholders.delete(path);
   const components = target.split("/");
   const name = components.pop() ?? "";
   const found = below === undefined ? undefined : findFile(below, components, name);
   if (below === undefined || found === undefined) {
     const inLayer = findFile(layer, components, name);
-    if (inLayer !== undefined) return layer.link(inLayer, path);
+    if (inLayer !== undefined && !placeholders.has(inLayer)) return layer.link(inLayer, path);
     throw new EngineError(
       "invalid",
       `Cannot unpack ${quoted(path)}: it links to ${quoted(target)}, which no layer has`,
@@ -62,6 +68,12 @@ function settleLink(context: LinkContext, { path, target }: { path: string; targ
   bringUp(layer, below, found);
   copies.set(found, found);
   layer.link(found, path);
+}
+
+/** Whether the layer hides all that lies below it around `path`. */
+function isCutOff(layer: RootDirectory, path: string): boolean {
+  const components = path === "" ? [] : path.split("/");
+  return components.some((_, depth) => isOpaque(layer, components.slice(0, depth).join("/")));
 }
 
 /** Whether the layer has something at `path`, or hides what lies below there. */
@@ -86,7 +98,7 @@ function settleDirectories(
   // Parents come before children: what is moved is looked at again where it has come to lie.
   const queue = [...pending.directories];
   for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-    if (layer.find(path || ".")?.type !== "directory") continue;
+    if (layer.find(path || ".")?.type !== "directory" || isCutOff(layer, path)) continue;
     const found = below.find(path || ".");
     if (found?.type === "directory") copyAttributes(below, layer, { from: path || ".", to: path || "." });
     if (found?.type !== "symlink") continue;
@@ -106,15 +118,21 @@ function settleDirectories(
 
 /** Moves what lies in directory `from` into directory `to`, merging directories; `from` is gone afterwards. */
 function moveInto(layer: RootDirectory, from: string, to: string): void {
+  if (isOpaque(layer, from)) makeOpaque(layer, to);
   for (const name of layer.readdir(from)) {
     const [old, target] = [join(from, name), join(to, name)];
-    const found = layer.find(target);
-    if (found?.type === "directory" && layer.stat(old).type === "directory") {
-      moveInto(layer, old, target);
-      continue;
+    const [moved, found] = [layer.stat(old), layer.find(target)];
+    if (found === undefined) layer.rename(old, target);
+    else if (isWhiteout(moved)) {
+      // What the layer itself has stays; only what lies below is hidden.
+      layer.unlink(old);
+      if (found.type === "directory") makeOpaque(layer, target);
+    } else if (found.type === "directory" && moved.type === "directory") moveInto(layer, old, target);
+    else {
+      layer.removeTree(target);
+      layer.rename(old, target);
+      if (moved.type === "directory") makeOpaque(layer, target);
     }
-    if (found !== undefined) layer.removeTree(target);
-    layer.rename(old, target);
   }
   layer.rmdir(from);
 }

@@ -14,6 +14,9 @@ export interface ListOptions {
   readonly filters: Filters;
 }
 
+/** Every container, whatever its state. */
+export const EVERY: ListOptions = { all: true, filters: new Map() };
+
 /** Questions that a filter asks of the world. */
 export interface FilterFacts {
   /** @throws {EngineError} not-found for a container of that name */

@@ -2,6 +2,7 @@ import type { ContainerId } from "#base/ids.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { ChainId, Digest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
+import type { Manifest } from "#oci/manifest.ts";
 import type { Platform } from "#oci/platform.ts";
 import type { ProcessSpec, RuntimeSpec } from "#oci/runtime-spec.ts";
 
@@ -18,6 +19,7 @@ export interface Documents {
 export interface ContainerImage {
   readonly id: Digest;
   readonly target: Descriptor;
+  readonly manifest: Manifest;
   readonly manifestDigest: Digest;
   readonly config: ImageConfig;
 }

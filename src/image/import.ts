@@ -21,7 +21,7 @@ export interface ImportOptions {
 }
 
 /** Applies Dockerfile instructions to a config. @throws {EngineError} invalid, naming the instruction */
-export type ApplyChanges = (config: ImageExecutionConfig, changes: readonly string[]) => ImageExecutionConfig;
+export type ApplyChanges = (config: ImageExecutionConfig, changes: readonly string[]) => Promise<ImageExecutionConfig>;
 
 export interface Importer {
   readonly parts: ImageParts;
@@ -41,7 +41,7 @@ export async function importImage(
   signal: AbortSignal,
 ): Promise<Image> {
   const { parts } = importer;
-  const config = importer.applyChanges({}, options.changes);
+  const config = await importer.applyChanges({}, options.changes);
   using lease = parts.records.leases.open();
   try {
     const blob = await parts.content.write(source, {}, signal);

@@ -167,7 +167,14 @@ class FixtureImages implements Images {
     const id = digestOf(`image ${name}`);
     const target = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: id, size: 1 };
     const image = { platform: hostPlatform(), config, diffIds: [diffId], history: [] };
-    this.#images.set(name, { id, target, manifestDigest: id, config: image, chainId });
+    this.#images.set(name, {
+      id,
+      target,
+      manifest: { mediaType: target.mediaType, config: target, layers: [] },
+      manifestDigest: id,
+      config: image,
+      chainId,
+    });
   }
 
   resolve(name: string): ContainerImage {

@@ -46,7 +46,7 @@ export async function openImages(overrides: Partial<ImageStoreOptions> = {}): Pr
     records: database,
     emit: (event) => void events.push(event),
     log: silentLogger,
-    applyChanges: (config, changes) => (changes.length === 0 ? config : { ...config, cmd: changes }),
+    applyChanges: async (config, changes) => (changes.length === 0 ? config : { ...config, cmd: changes }),
     collectGarbage: async () => {
       collections++;
       return { reclaimedBytes: 7 };

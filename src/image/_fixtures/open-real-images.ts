@@ -37,7 +37,7 @@ export async function openRealImages(): Promise<RealImages> {
     records: database,
     emit: () => undefined,
     log: silentLogger,
-    applyChanges: (config) => config,
+    applyChanges: async (config) => config,
     collectGarbage: () =>
       collectGarbage({ database, content, snapshots, roots: { digests: [], chainIds: [] } }, NO_SIGNAL),
   });

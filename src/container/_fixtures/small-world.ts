@@ -1,0 +1,353 @@
+import { mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EngineError } from "#base/errors.ts";
+import type { EngineEvent } from "#base/event.ts";
+import type { ContainerId } from "#base/ids.ts";
+import { silentLogger } from "#base/log.ts";
+import { type ChainId, digestOf } from "#oci/digest.ts";
+import type { HostFacts } from "#runtime/spec/host-facts.ts";
+import { Containers } from "../containers.ts";
+import type {
+  Attachment,
+  ContainerExit,
+  ContainerImage,
+  ContainerRuntime,
+  CreateInRuntime,
+  Documents,
+  Host,
+  Network,
+  RunningExec,
+  RuntimeContainer,
+  Snapshots,
+  Volume,
+  Volumes,
+} from "../neighbours.ts";
+
+const FACTS: HostFacts = {
+  architecture: "amd64",
+  kernel: [6, 18],
+  capabilities: new Set(),
+  hardLimits: new Map(),
+  oomScoreAdj: 0,
+  cgroup: { mode: "v2", controllers: new Set(), hasSwapLimit: true },
+  thermalPaths: [],
+  devices: [],
+  hasAppArmor: false,
+};
+
+/** What other rooms hold for containers: a test looks whether something was left behind. */
+export interface Holdings {
+  readonly snapshots: string[];
+  readonly volumes: string[];
+  readonly mounts: string[];
+  readonly attached: string[];
+  readonly running: string[];
+}
+
+/** A step of another room that a test lets fail or makes wait. */
+export type Step =
+  | "prepare"
+  | "mount"
+  | "volume"
+  | "populate"
+  | "attach"
+  | "create"
+  | "start"
+  | "delete"
+  | "removeActive"
+  | "put";
+
+export interface SmallWorld extends Disposable {
+  readonly containers: Containers;
+  readonly events: EngineEvent[];
+  /** Steps of other rooms in their order, `delete 0f3c…`. */
+  readonly steps: string[];
+  holdings(): Holdings;
+  /** Fails the next time; `undefined` lets it pass again. */
+  fail(step: Step, error: Error | undefined): void;
+  /** Holds the step until the returned function is called. */
+  hold(step: Step): () => void;
+  /** The process of a container ends. */
+  exit(id: string, exitCode: number): void;
+  /** A new engine on the same records; processes are as `running` says. */
+  restarted(running: readonly RuntimeContainer[]): Promise<Containers>;
+}
+
+/** Containers above small true rooms in memory: mounts, networks and processes are held until they are given back. */
+export async function openSmallWorld(): Promise<SmallWorld> {
+  const folder = mkdtempSync(join(tmpdir(), "darse-small-"));
+  const gate = new Gate();
+  const documents = memoryDocuments(gate);
+  const events: EngineEvent[] = [];
+  const runtime = new MemoryRuntime(gate);
+  const rooms = memoryRooms(folder, gate);
+  const open = (): Containers =>
+    Containers.open({
+      ...rooms,
+      documents,
+      runtime,
+      facts: FACTS,
+      folders: { state: join(folder, "containers"), run: join(folder, "run") },
+      emit: (event) => void events.push(event),
+      clock: () => 1_000_000,
+      log: silentLogger,
+      cpuCount: 2,
+    });
+  const containers = open();
+  await containers.recover(async () => undefined);
+  return {
+    containers,
+    events,
+    steps: gate.steps,
+    holdings: () => ({ ...rooms.holdings(), running: runtime.ids() }),
+    fail: (step, error) => gate.fail(step, error),
+    hold: (step) => gate.hold(step),
+    exit: (id, exitCode) => runtime.exit(id, { exitCode, oomKilled: false, finishedAt: 1_000_000 }),
+    async restarted(running) {
+      runtime.recovered = running;
+      const next = open();
+      await next.recover(async () => undefined);
+      return next;
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Where a test steps between the rooms. */
+class Gate {
+  readonly steps: string[] = [];
+  readonly #failures = new Map<Step, Error>();
+  readonly #holds = new Map<Step, Promise<void>>();
+
+  fail(step: Step, error: Error | undefined): void {
+    if (error) this.#failures.set(step, error);
+    else this.#failures.delete(step);
+  }
+
+  hold(step: Step): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#holds.set(step, promise);
+    return () => {
+      this.#holds.delete(step);
+      resolve();
+    };
+  }
+
+  passNow(step: Step): void {
+    this.steps.push(step);
+    const failure = this.#failures.get(step);
+    if (failure) throw failure;
+  }
+
+  async pass(step: Step): Promise<void> {
+    this.passNow(step);
+    await this.#holds.get(step);
+  }
+}
+
+class MemoryRuntime implements ContainerRuntime {
+  readonly #gate: Gate;
+  readonly #containers = new Map<string, PromiseWithResolvers<ContainerExit>>();
+  recovered: readonly RuntimeContainer[] = [];
+
+  constructor(gate: Gate) {
+    this.#gate = gate;
+  }
+
+  ids(): string[] {
+    return [...this.#containers.keys()];
+  }
+
+  exit(id: string, exit: ContainerExit): void {
+    this.#containers.get(id)?.resolve(exit);
+  }
+
+  async create({ id }: CreateInRuntime): Promise<{ pid: number }> {
+    await this.#gate.pass("create");
+    this.#containers.set(id, Promise.withResolvers());
+    return { pid: 42 };
+  }
+
+  async start(): Promise<void> {
+    await this.#gate.pass("start");
+  }
+
+  async kill(id: ContainerId, signal: number): Promise<"sent" | "gone"> {
+    if (signal === 9 || signal === 15)
+      this.exit(id, { exitCode: 128 + signal, oomKilled: false, finishedAt: 1_000_000 });
+    return "sent";
+  }
+
+  async pause(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async resume(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async attach(): Promise<Attachment> {
+    throw new EngineError("conflict", "nothing to attach to");
+  }
+
+  resize(): void {
+    this.#gate.steps.push("resize");
+  }
+
+  async delete(id: ContainerId): Promise<void> {
+    await this.#gate.pass("delete");
+    this.#containers.delete(id);
+  }
+
+  async exec(): Promise<RunningExec> {
+    return { pid: 43, exited: Promise.resolve(0) };
+  }
+
+  resizeExec(): void {
+    this.#gate.steps.push("resizeExec");
+  }
+
+  async exited(id: ContainerId): Promise<ContainerExit> {
+    const container = this.#containers.get(id);
+    if (container === undefined) throw new Error(`no container ${id}`);
+    return await container.promise;
+  }
+
+  async recover(): Promise<readonly RuntimeContainer[]> {
+    this.#containers.clear();
+    for (const { id } of this.recovered) this.#containers.set(id, Promise.withResolvers());
+    return this.recovered;
+  }
+}
+
+function memoryDocuments(gate: Gate): Documents {
+  const documents = new Map<string, string>();
+  return {
+    all: () => [...documents].map(([id, text]) => ({ id, value: JSON.parse(text) as unknown })),
+    put(id, value) {
+      gate.passNow("put");
+      documents.set(id, JSON.stringify(value));
+    },
+    remove: (id) => void documents.delete(id),
+  };
+}
+
+interface MemoryRooms {
+  readonly images: {
+    resolve(name: string): ContainerImage;
+    find(name: string): ContainerImage | undefined;
+    unpack(): Promise<ChainId | undefined>;
+  };
+  readonly snapshots: Snapshots;
+  readonly volumes: Volumes;
+  readonly network: Network;
+  readonly host: Host;
+  holdings(): Omit<Holdings, "running">;
+}
+
+function memoryRooms(folder: string, gate: Gate): MemoryRooms {
+  const snapshots = new Set<string>();
+  const mounts = new Set<string>();
+  const attached = new Set<string>();
+  const volumes = new Map<string, Volume>();
+  return {
+    images: memoryImages(),
+    snapshots: {
+      async prepare(key) {
+        await gate.pass("prepare");
+        snapshots.add(key);
+      },
+      mount(_key, target) {
+        gate.passNow("mount");
+        mkdirSync(target, { recursive: true });
+        mounts.add(target);
+      },
+      upperPath: (key) => `/upper/${key}`,
+      async removeActive(key) {
+        await gate.pass("removeActive");
+        snapshots.delete(key);
+      },
+      usage: async () => ({ sizeBytes: 10 }),
+      find: () => undefined,
+    },
+    volumes: memoryVolumes(volumes, gate),
+    network: {
+      async attach({ id, ports }) {
+        await gate.pass("attach");
+        attached.add(id);
+        const bound = ports.map(({ containerPort, protocol, hostPort = 49_000 }) => ({
+          containerPort,
+          protocol,
+          hostIp: "0.0.0.0",
+          hostPort,
+        }));
+        return { namespacePath: `/netns/${id}`, endpoints: [], ports: bound, resolvConf: "" };
+      },
+      async detach(id) {
+        gate.steps.push("detach");
+        attached.delete(id);
+      },
+    },
+    host: {
+      openRoot: () => ({
+        readFile: () => new Uint8Array(),
+        find: (path) => (path === "/data" ? { type: "directory" } : undefined),
+        mkdirAll: () => undefined,
+        symlink: () => undefined,
+        createFile: () => openSync("/dev/null", "w"),
+        [Symbol.dispose]: () => undefined,
+      }),
+      unmount: (target) => {
+        gate.steps.push("unmount");
+        mounts.delete(target);
+      },
+      mounts: () => [...mounts].map((target) => ({ target })),
+    },
+    holdings: () => ({
+      snapshots: [...snapshots],
+      volumes: [...volumes.keys()],
+      mounts: [...mounts].map((target) => target.slice(folder.length)),
+      attached: [...attached],
+    }),
+  };
+}
+
+function memoryVolumes(volumes: Map<string, Volume>, gate: Gate): Volumes {
+  return {
+    async create({ name = digestOf(String(volumes.size)).slice(7), labels = {} }) {
+      await gate.pass("volume");
+      const volume = { name, driver: "local", labels };
+      volumes.set(name, volume);
+      return volume;
+    },
+    find: (name) => volumes.get(name),
+    remove: async (name) => void volumes.delete(name),
+    path: (name) => `/volumes/${name}/_data`,
+    populate: async () => await gate.pass("populate"),
+  };
+}
+
+function memoryImages(): MemoryRooms["images"] {
+  const id = digestOf("busybox");
+  const image: ContainerImage = {
+    id,
+    target: { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: id, size: 1 },
+    manifest: { mediaType: "", config: { mediaType: "", digest: id, size: 1 }, layers: [] },
+    manifestDigest: id,
+    config: {
+      platform: { os: "linux", architecture: "amd64" },
+      config: { cmd: ["sh"] },
+      diffIds: [],
+      history: [],
+    },
+  };
+  return {
+    resolve(name) {
+      if (name === "busybox") return image;
+      throw new EngineError("not-found", `No such image: ${name}`);
+    },
+    find: (name) => (name === "busybox" ? image : undefined),
+    unpack: async () => undefined,
+  };
+}

@@ -1,0 +1,164 @@
+import { applyChanges } from "#build/changes.ts";
+import { systemClock } from "#base/clock.ts";
+import { EngineError } from "#base/errors.ts";
+import type { Logger } from "#base/log.ts";
+import { Containers } from "#container/containers.ts";
+import { EVERY } from "#container/list-filters.ts";
+import { isAlive } from "#container/state.ts";
+import { ImageStore } from "#image/image-store.ts";
+import type { ImageUser } from "#image/image.ts";
+import { readHostFacts } from "#linux/host-facts.ts";
+import type { Kernel } from "#linux/kernel.ts";
+import { NetworkManager } from "#network/network-manager.ts";
+import type { ChainId, Digest } from "#oci/digest.ts";
+import { hostPlatform } from "#oci/platform.ts";
+import { readHostFacts as readRuntimeFacts } from "#runtime/read-host-facts.ts";
+import { Runtime } from "#runtime/runtime.ts";
+import { ContentStore } from "#store/content/content-store.ts";
+import { applyLayer } from "#store/layer/apply.ts";
+import type { Layout } from "#store/layout.ts";
+import { openDatabase } from "#store/metadata/database.ts";
+import { collectGarbage } from "#store/metadata/garbage.ts";
+import { OverlaySnapshotter } from "#store/snapshot/overlay-snapshotter.ts";
+import { VolumeStore } from "#store/volume/volume-store.ts";
+import type { Configuration } from "./configuration.ts";
+import { EventBus } from "./events.ts";
+import type { Route } from "./http/route.ts";
+import { containerRoutes } from "./routes/containers.ts";
+import { execRoutes } from "./routes/exec.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { systemRoutes } from "./routes/system.ts";
+import { describe } from "./describe.ts";
+import { encodeVersion } from "./system.ts";
+
+export interface EngineOptions {
+  readonly configuration: Configuration;
+  readonly paths: Layout;
+  readonly kernel: Kernel;
+  readonly log: Logger;
+}
+
+/**
+ * The whole engine: every room constructed once, in the order of the map, handed what it needs, recovered, and disposed
+ * in reverse. Start here to see how the rooms fit together.
+ */
+export class Engine implements AsyncDisposable {
+  readonly routes: readonly Route[];
+  readonly #disposal: AsyncDisposableStack;
+
+  private constructor(routes: readonly Route[], disposal: AsyncDisposableStack) {
+    this.routes = routes;
+    this.#disposal = disposal;
+  }
+
+  /** Start-up is recovery: each room compares its records with the world before the first request. */
+  static async open({ configuration, paths, kernel, log }: EngineOptions): Promise<Engine> {
+    await using disposal = new AsyncDisposableStack();
+    const clock = systemClock;
+    const events = new EventBus(clock);
+    const emit = events.emit.bind(events);
+
+    const database = disposal.use(openDatabase(paths.database, clock));
+    const content = await ContentStore.open(paths.content);
+    const snapshots = disposal.use(
+      OverlaySnapshotter.open({
+        root: paths.snapshots,
+        records: database.documents("snapshots"),
+        kernel,
+        log,
+      }),
+    );
+    const volumes = VolumeStore.open({
+      root: paths.volumes,
+      records: database.documents("volumes"),
+      kernel,
+      log,
+      clock,
+    });
+    const network = NetworkManager.open({
+      kernel,
+      database,
+      runDirectory: paths.run,
+      log,
+      bridge: configuration.bridge,
+      clock,
+    });
+    disposal.defer(async () => {
+      await network.teardownIfIdle();
+      await network.close();
+    });
+    const runtime = Runtime.open({ runDirectory: paths.run, kernel, log });
+    const stopping = new AbortController();
+    disposal.defer(() => stopping.abort(new EngineError("cancelled", "the engine is stopping")));
+    const images = await ImageStore.open({
+      content,
+      snapshots,
+      applyLayer,
+      records: database,
+      emit,
+      log,
+      applyChanges,
+      collectGarbage: () =>
+        collectGarbage({ database, content, snapshots, roots: rootsOf(containers) }, stopping.signal),
+      clock,
+    });
+    const host = readHostFacts();
+    const containers = Containers.open({
+      documents: database.documents("containers"),
+      images,
+      snapshots,
+      volumes,
+      network,
+      runtime,
+      host: kernel,
+      facts: readRuntimeFacts(kernel),
+      folders: { state: paths.containers, run: paths.runContainers },
+      emit,
+      clock,
+      log,
+      cpuCount: host.cpuCount,
+    });
+    disposal.defer(() => containers.close());
+
+    database.leases.endAll();
+    await content.recover();
+    await volumes.recover();
+    await containers.recover(async ({ live, known }) => {
+      await snapshots.recover(known);
+      await network.recover(live);
+    });
+
+    const about = { host, database, kernel, configuration, containers, images, events };
+    const routes = [
+      ...systemRoutes({
+        version: () => encodeVersion(host, hostPlatform()),
+        info: () => describe(about),
+        events,
+      }),
+      ...containerRoutes({ containers, clock }),
+      ...execRoutes(containers.execs),
+      ...imageRoutes({ images, usersOf: (id) => usersOf(containers, id), clock }),
+    ];
+    return new Engine(routes, disposal.move());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#disposal.disposeAsync();
+  }
+}
+
+/** What containers hold of the store. */
+function rootsOf(containers: Containers): { digests: Digest[]; chainIds: ChainId[] } {
+  const records = containers.list(EVERY);
+  return {
+    digests: records.map(({ imageId }) => imageId),
+    chainIds: records.flatMap(({ parent }) => parent ?? []),
+  };
+}
+
+function usersOf(containers: Containers, image: Digest): ImageUser[] {
+  return containers
+    .list(EVERY)
+    .filter(({ imageId }) => imageId === image)
+    .map(({ id, state }) => ({ containerId: id, isRunning: isAlive(state) }));
+}

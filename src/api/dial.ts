@@ -39,7 +39,7 @@ export const dial: Dial = async (host) => {
 };
 
 export async function dialBun(host: Host): Promise<Connection> {
-  const { promise: opened, resolve, reject } = Promise.withResolvers<Connection>();
+  const { promise: opened, resolve } = Promise.withResolvers<Connection>();
   let wake: (() => void) | undefined;
   const drained = (): void => {
     wake?.();
@@ -50,8 +50,8 @@ export async function dialBun(host: Host): Promise<Connection> {
   let isClosed = false;
   const closed = (error: unknown): void => {
     isClosed = true;
-    if (error) input.fail(error);
-    else input.end();
+    if (error === undefined) input.end();
+    else input.fail(error);
     drained();
   };
   const socket = {
@@ -76,9 +76,10 @@ export async function dialBun(host: Host): Promise<Connection> {
     data: (_: Bun.Socket, chunk: Uint8Array) => input.push(chunk),
     drain: drained,
     end: () => input.end(),
-    close: (_: Bun.Socket, error?: Error) => closed(error),
-    error: (_: Bun.Socket, error: Error) => closed(error),
-    connectError: (_: Bun.Socket, error: Error) => reject(error),
+    close: (_: Bun.Socket, error?: Error) => closed(error && lost(error)),
+    error: (_: Bun.Socket, error: Error) => closed(lost(error)),
+    // `Bun.connect` rejects as well; that is the one that is awaited.
+    connectError: () => undefined,
   };
   const options = { socket, allowHalfOpen: true };
   if (host.kind === "unix") await Bun.connect({ ...options, unix: host.path });
@@ -97,7 +98,7 @@ export async function dialNode(host: Host): Promise<Connection> {
     socket.on("close", () => input.end());
     socket.on("error", (error) => {
       reject(error);
-      input.fail(error);
+      input.fail(lost(error));
     });
     const write = async (data: Uint8Array): Promise<void> =>
       await new Promise<void>((done, failed) =>
@@ -108,5 +109,11 @@ export async function dialNode(host: Host): Promise<Connection> {
       socket.destroy();
     };
     socket.once("connect", () => resolve({ input, write, end: () => void socket.end(), destroy }));
+  });
+}
+
+function lost(error: Error): EngineError {
+  return new EngineError("unavailable", `The connection to the engine was lost: ${error.message}`, {
+    cause: error,
   });
 }

@@ -1,7 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Connection, Dial } from "#api/dial.ts";
-import type { Host } from "#api/host.ts";
 import { EngineError, isErrno } from "#base/errors.ts";
 
 export interface EngineFolders {
@@ -9,52 +8,75 @@ export interface EngineFolders {
   readonly run: string;
 }
 
+/** The program that is started, without `daemon` and its flags, and whether we may. */
+export interface EngineProgram {
+  readonly command: readonly string[];
+  readonly isRoot: boolean;
+}
+
 /** Exit code of a `darse daemon` that found another engine at work on the same root: that one is waited for. */
 const ANOTHER_ENGINE = 17;
 const DEADLINE_MS = 10_000;
 const POLL_MS = 2;
+/** How long an engine that holds the lock may take to answer before a start is tried again: it may be ending. */
+const YIELD_MS = 500;
 const LOG_LINES = 5;
 
 /**
  * Connects, and when nothing answers starts the engine and connects again. However many commands do this at once, one
  * engine stays: the daemon itself takes a lock, and those that lose end.
  */
-export function startingDial(dial: Dial, folders: EngineFolders): Dial {
+export function startingDial(dial: Dial, folders: EngineFolders, program = ownProgram()): Dial {
   return async (host) => {
     try {
       return await dial(host);
     } catch (error) {
       if (!isUnanswered(error)) throw error;
     }
-    return await startEngine(dial, host, folders);
+    if (!program.isRoot) throw needsRoot();
+    const deadline = Date.now() + DEADLINE_MS;
+    for (;;) {
+      const engine = await spawnEngine(program.command, folders);
+      const connection = await connectWhenReady(() => dial(host), engine, deadline);
+      if (connection) return connection;
+    }
   };
 }
 
-async function startEngine(dial: Dial, host: Host, folders: EngineFolders): Promise<Connection> {
-  if (process.getuid?.() !== 0) throw needsRoot();
-  const logPath = join(folders.run, "engine.log");
-  const exited = await spawnEngine(folders, logPath);
-  const deadline = Date.now() + DEADLINE_MS;
+interface StartedEngine {
+  /** The exit code, once it has one. */
+  readonly exited: () => number | undefined;
+  readonly logPath: string;
+}
+
+/** `undefined` when the engine gave way to another one that then went away: the next try may be ours. */
+async function connectWhenReady(
+  connect: () => Promise<Connection>,
+  { exited, logPath }: StartedEngine,
+  deadline: number,
+): Promise<Connection | undefined> {
+  const started = Date.now();
   for (;;) {
     try {
-      return await dial(host);
+      return await connect();
     } catch (error) {
       if (!isUnanswered(error)) throw error;
-      const code = exited();
-      if ((code !== undefined && code !== ANOTHER_ENGINE) || Date.now() > deadline) {
-        throw notStarted(code, logPath);
-      }
     }
+    const code = exited();
+    const isOver = Date.now() > deadline;
+    if (isOver || (code !== undefined && code !== ANOTHER_ENGINE)) throw notStarted(code, logPath);
+    if (code === ANOTHER_ENGINE && Date.now() > started + YIELD_MS) return undefined;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
 /** Starts `darse daemon` in a session of its own, so that neither Ctrl-C nor a hang-up reaches it. */
-async function spawnEngine(folders: EngineFolders, logPath: string): Promise<() => number | undefined> {
+async function spawnEngine(command: readonly string[], folders: EngineFolders): Promise<StartedEngine> {
   const { spawn } = await import("node:child_process");
+  const logPath = join(folders.run, "engine.log");
   mkdirSync(folders.run, { recursive: true, mode: 0o700 });
   const log = openSync(logPath, "a", 0o600);
-  const [program = "", ...args] = selfCommand();
+  const [program = "", ...args] = command;
   const root = folders.root === undefined ? [] : ["--root", folders.root];
   const child = spawn(program, [...args, "daemon", ...root, "--run", folders.run], {
     detached: true,
@@ -70,15 +92,15 @@ async function spawnEngine(folders: EngineFolders, logPath: string): Promise<() 
   child.on("exit", (exitCode) => {
     code = exitCode ?? 1;
   });
-  return () => code;
+  return { exited: () => code, logPath };
 }
 
 /** This program once more: the compiled executable, or Bun with the entry file. */
-function selfCommand(): string[] {
+function ownProgram(): EngineProgram {
   const entry = process.argv[1] ?? "";
-  return /\.(ts|js)$/.test(entry) && !entry.startsWith("/$bunfs/")
-    ? [process.execPath, entry]
-    : [process.execPath];
+  const isCompiled = !/\.(ts|js)$/.test(entry) || entry.startsWith("/$bunfs/");
+  const command = isCompiled ? [process.execPath] : [process.execPath, entry];
+  return { command, isRoot: process.getuid?.() === 0 };
 }
 
 function isUnanswered(error: unknown): boolean {

@@ -334,6 +334,11 @@ function memoryImages(): MemoryRooms["images"] {
     id,
     target: { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: id, size: 1 },
     manifest: { mediaType: "", config: { mediaType: "", digest: id, size: 1 }, layers: [] },
+    manifest: {
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: { mediaType: "", digest: id, size: 1 },
+      layers: [],
+    },
     manifestDigest: id,
     config: {
       platform: { os: "linux", architecture: "amd64" },

@@ -333,7 +333,6 @@ function memoryImages(): MemoryRooms["images"] {
   const image: ContainerImage = {
     id,
     target: { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: id, size: 1 },
-    manifest: { mediaType: "", config: { mediaType: "", digest: id, size: 1 }, layers: [] },
     manifest: {
       mediaType: "application/vnd.oci.image.manifest.v1+json",
       config: { mediaType: "", digest: id, size: 1 },

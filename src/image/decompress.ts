@@ -17,9 +17,14 @@ const MAGIC: readonly {
 ];
 const LONGEST_MAGIC = 6;
 
-/** More than honest data comes to, once it is large: past this much output, at most this many times the input. */
-const BOMB_FLOOR = 1024 ** 3;
-const BOMB_RATIO = 500;
+/** How far data may unpack: past `freeBytes` of output, at most `ratio` times the input. */
+export interface BombLimits {
+  readonly freeBytes: number;
+  readonly ratio: number;
+}
+
+/** More than honest data comes to. */
+const BOMB_LIMITS: BombLimits = { freeBytes: 1024 ** 3, ratio: 500 };
 
 /** How `head`, the first bytes of something, is compressed. @throws {EngineError} unsupported for xz and bzip2 */
 export function sniffCompression(head: Uint8Array, what: string): Compression {
@@ -71,6 +76,7 @@ async function* startingWith(head: Uint8Array, rest: AsyncIterator<Uint8Array>):
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
   what: string,
+  limits: BombLimits = BOMB_LIMITS,
 ): AsyncGenerator<Uint8Array> {
   const { compression, all } = await sniff(source, what);
   if (compression === "none") return yield* all;
@@ -90,7 +96,7 @@ export async function* decompressed(
   try {
     for await (const chunk of chunks) {
       output += chunk.byteLength;
-      if (output > BOMB_FLOOR && output > input * BOMB_RATIO) {
+      if (output > limits.freeBytes && output > input * limits.ratio) {
         throw new EngineError("invalid", `Cannot read ${what}: ${input} bytes unpack to more than ${output}`);
       }
       yield chunk;

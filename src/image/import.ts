@@ -21,7 +21,10 @@ export interface ImportOptions {
 }
 
 /** Applies Dockerfile instructions to a config. @throws {EngineError} invalid, naming the instruction */
-export type ApplyChanges = (config: ImageExecutionConfig, changes: readonly string[]) => Promise<ImageExecutionConfig>;
+export type ApplyChanges = (
+  config: ImageExecutionConfig,
+  changes: readonly string[],
+) => Promise<ImageExecutionConfig>;
 
 export interface Importer {
   readonly parts: ImageParts;

@@ -110,7 +110,7 @@ export function memorySources(
       );
       if (selected.length === 0)
         throw new EngineError("not-found", `"${path}": not found in the build context`);
-      return digestOf(canonical(selected));
+      return { digest: digestOf(canonical(selected)), isEmpty: false };
     },
   };
 }

@@ -50,21 +50,21 @@ export function parseDockerfile(text: string, name = "Dockerfile"): Dockerfile {
 }
 
 /**
- * Reads one instruction that stands alone: an ONBUILD trigger of a base image, or a change of `docker commit`.
+ * Reads one instruction that stands alone: an ONBUILD trigger of a base image, or a change of import or commit.
  *
  * @throws {EngineError} invalid
  */
-export function parseInstruction(text: string, name: string, escape = "\\"): Instruction {
+export function parseInstruction(text: string, name: string): Instruction {
   const source: Source = { name, lines: text.split(/\r?\n/) };
-  const { statements } = readStatements(source);
+  const { statements, directives } = readStatements(source);
   const [statement] = statements;
   if (statement === undefined || statements.length !== 1) {
     throw new EngineError(
       "invalid",
-      `Cannot read "${text.slice(0, 200)}" of ${name}: it is not one instruction`,
+      `Cannot read "${printable(text.slice(0, 200))}" of ${name}: it is not one instruction`,
     );
   }
-  return parseStatement(source, statement, escape);
+  return parseStatement(source, statement, directives.escape);
 }
 
 function parseStatement(source: Source, statement: Statement, escape: string): Instruction {

@@ -97,7 +97,9 @@ class GraphBuilder {
     for (const text of onBuild) {
       const name = `ONBUILD of ${stage.from.image.text}`;
       const trigger = parseInstruction(text, name);
-      if (trigger.kind === "FROM") throw new EngineError("invalid", `Cannot run ${name}: FROM is no trigger`);
+      if (trigger.kind === "FROM") {
+        throw new EngineError("invalid", `Cannot run ${name}: FROM is no trigger`);
+      }
       await builder.trigger(trigger, { source: { name, lines: text.split("\n") }, escape: "\\" });
     }
     for (const instruction of stage.instructions) await builder.apply(instruction);
@@ -251,6 +253,7 @@ function imageStart(
   const { config, author, created, history } = image.config;
   const env = Environment.of(config.env ?? []);
   return {
+    ...(image.id && { imageId: image.id }),
     vertex: baseVertex(image, title, slot),
     platform: image.config.platform.architecture === "" ? platform : image.config.platform,
     config: { ...config, env: (env.has("PATH") ? env : env.with([["PATH", DEFAULT_PATH]])).toPairs() },

@@ -18,7 +18,13 @@ export interface CopyOperation {
 
 export type CopySource =
   /** From the build context. The digest of what is selected there is known before the build runs. */
-  | { readonly from: "context"; readonly path: string; readonly content: Digest }
+  | {
+      readonly from: "context";
+      readonly path: string;
+      readonly content: Digest;
+      /** A wildcard that matches nothing, among others that do. */
+      readonly isEmpty: boolean;
+    }
   /** From the file system of `inputs[input]`. */
   | { readonly from: "input"; readonly input: number; readonly path: string }
   | { readonly from: "text"; readonly name: string; readonly text: string };

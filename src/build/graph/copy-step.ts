@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { EngineError } from "#base/errors.ts";
 import { expand } from "../dockerfile/expand.ts";
 import type { CopyInstruction, CopySource as SyntaxSource, Word } from "../dockerfile/instruction.ts";
 import { heredocText } from "../dockerfile/statement.ts";
@@ -16,6 +17,12 @@ export async function copyStep(stage: StageBuilder, instruction: CopyInstruction
   const sources = instruction.sources.map((source) =>
     copySource(stage, instruction, { source, from, selection }),
   );
+  if (sources.every((source) => source.from === "context" && source.isEmpty)) {
+    throw stage.fail(
+      instruction.range,
+      `${instruction.kind} failed: no source files were specified: no file matches`,
+    );
+  }
   const chown = instruction.chown && stage.expand(instruction.chown);
   const chmod = instruction.chmod && modeChange(stage, instruction.chmod);
   refuseRemoteOptions(stage, instruction);
@@ -70,10 +77,11 @@ function copySource(
   if (REMOTE.test(path)) throw remote(stage, kind, { word: source.path, path });
   if (from !== undefined) return { from: "input", input: 1, path };
   try {
-    return { from: "context", path, content: stage.context.sources.contextDigest({ path, ...selection }) };
+    const { digest, isEmpty } = stage.context.sources.contextDigest({ path, ...selection });
+    return { from: "context", path, content: digest, isEmpty };
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw stage.fail(source.path.range, error.message);
+    if (!EngineError.is(error)) throw error;
+    throw stage.fail(source.path.range, error.message, error.hint);
   }
 }
 

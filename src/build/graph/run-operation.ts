@@ -68,5 +68,7 @@ export interface RunOperation {
   readonly resources: StepResources;
   readonly rlimits: readonly StepRlimit[];
   readonly shmBytes?: number;
+  /** Absolute path in every hierarchy; `/darse` when absent. */
+  readonly cgroupParent?: string;
   readonly platform: string;
 }

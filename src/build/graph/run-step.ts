@@ -42,6 +42,7 @@ export async function runStep(stage: StageBuilder, instruction: RunInstruction):
     resources: options.resources,
     rlimits: options.rlimits,
     ...(options.shmBytes !== undefined && { shmBytes: options.shmBytes }),
+    ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     platform: formatPlatform(stage.platform),
   };
   const inScope = new Map(
@@ -169,7 +170,7 @@ async function fromVertex(stage: StageBuilder, flag: MountFlag, from: string): P
 /** The whole context as a file system of its own. */
 function contextVertex(stage: StageBuilder): Vertex {
   const { sources, options } = stage.context;
-  const content = sources.contextDigest({ path: ".", excludes: [], keepsParents: false });
+  const { digest: content } = sources.contextDigest({ path: ".", excludes: [], keepsParents: false });
   const empty = makeVertex({
     operation: { kind: "base", fileSystem: EMPTY_FILE_SYSTEM },
     inputs: [],
@@ -179,7 +180,7 @@ function contextVertex(stage: StageBuilder): Vertex {
   return makeVertex({
     operation: {
       kind: "copy",
-      sources: [{ from: "context", path: ".", content }],
+      sources: [{ from: "context", path: ".", content, isEmpty: false }],
       destination: "/",
       excludes: [],
       keepsParents: false,

@@ -7,6 +7,8 @@ import type { StepNetwork, StepResources, StepRlimit } from "./run-operation.ts"
 
 /** An image that a stage begins with or copies from. */
 export interface BaseImage {
+  /** What people see as its id. */
+  readonly id?: Digest;
   readonly fileSystem: FileSystem;
   readonly config: ImageConfig;
 }
@@ -27,7 +29,13 @@ export interface GraphSources {
    *
    * @throws {EngineError} invalid or not-found when the path selects nothing
    */
-  contextDigest(selection: Selection): Digest;
+  contextDigest(selection: Selection): SelectionDigest;
+}
+
+export interface SelectionDigest {
+  readonly digest: Digest;
+  /** True for a wildcard that matches nothing. */
+  readonly isEmpty: boolean;
 }
 
 /** What a build was asked for, as far as it shapes the graph. */
@@ -43,6 +51,7 @@ export interface GraphOptions {
   readonly resources: StepResources;
   readonly rlimits: readonly StepRlimit[];
   readonly shmBytes?: number;
+  readonly cgroupParent?: string;
   /** Names the sequence of builds that this one belongs to, so that misses are explained by the build before. */
   readonly project: string;
 }

@@ -1,5 +1,6 @@
 import { EngineError } from "#base/errors.ts";
 import type { ImageExecutionConfig } from "#oci/image-config.ts";
+import type { Digest } from "#oci/digest.ts";
 import type { Platform } from "#oci/platform.ts";
 import { ExpansionError, expand, expandWords } from "../dockerfile/expand.ts";
 import type { StageInstruction, Word } from "../dockerfile/instruction.ts";
@@ -34,6 +35,7 @@ export interface StageStart {
   readonly args: ReadonlyMap<string, string | undefined>;
   /** `FROM …`, for the steps. */
   readonly text: string;
+  readonly imageId?: Digest;
   /** Name or number, for slots. */
   readonly label: string;
 }
@@ -71,7 +73,8 @@ export class StageBuilder {
     this.author = start.author;
     this.#vertex = start.vertex;
     this.#history = [...start.history];
-    this.#steps = [{ text: start.text, vertex: start.vertex }];
+    const { text, vertex, imageId } = start;
+    this.#steps = [{ text, vertex, ...(imageId && { imageId }) }];
   }
 
   /** The files as they are after the instructions so far. */

@@ -1,4 +1,5 @@
 import type { HistoryEntry, ImageExecutionConfig } from "#oci/image-config.ts";
+import type { Digest } from "#oci/digest.ts";
 import type { Platform } from "#oci/platform.ts";
 import type { Vertex } from "./vertex.ts";
 
@@ -13,6 +14,8 @@ export interface Step {
   readonly text: string;
   /** What it waits for; metadata instructions have none. */
   readonly vertex?: Vertex;
+  /** Of FROM: the image that the stage begins with. */
+  readonly imageId?: Digest;
 }
 
 /** What a stage comes to: the vertex that gives its files, and its configuration. */

@@ -16,4 +16,5 @@ export type SolveEvent =
   | { readonly kind: "finished"; readonly vertex: Vertex; readonly durationMs: number }
   | { readonly kind: "failed"; readonly vertex: Vertex; readonly error: unknown };
 
-export type OnSolveEvent = (event: SolveEvent) => void;
+/** A promise that it returns for output makes the step wait: a slow reader slows the writer. */
+export type OnSolveEvent = (event: SolveEvent) => void | Promise<void>;

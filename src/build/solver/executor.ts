@@ -31,7 +31,7 @@ export interface Executor {
   /** Does the work. When it fails or is cancelled nothing half made is left. */
   execute(
     ready: ReadyVertex,
-    onOutput: (output: StepOutput) => void,
+    onOutput: (output: StepOutput) => void | Promise<void>,
     signal: AbortSignal,
   ): Promise<StepResult>;
   /** True when all blobs and snapshots of a file system are here. */

@@ -35,7 +35,7 @@ function rig(): {
       const before = executor.executed.length;
       const solved = await solver.solve(
         result.vertex,
-        { ignoresCache, onEvent: (event) => events.push(event), id: String(++builds) },
+        { ignoresCache, onEvent: (event) => void events.push(event), id: String(++builds) },
         signal,
       );
       const top = solved.get(result.vertex.digest);

@@ -97,7 +97,7 @@ export class Solver {
     const { cache, executor } = this.#options;
     const record = cache.find(vertex.digest);
     if (record === undefined || !(await executor.isPresent(record.fileSystem))) return undefined;
-    broadcast.send({ kind: "hit", vertex, reason: "another build made it meanwhile" });
+    await broadcast.send({ kind: "hit", vertex, reason: "another build made it meanwhile" });
     return { fileSystem: record.fileSystem, createdAt: record.createdAt };
   }
 
@@ -111,7 +111,7 @@ export class Solver {
     using _place = await this.#places.acquire();
     signal.throwIfAborted();
     const startedAt = performance.now();
-    broadcast.send({ kind: "started", vertex });
+    await broadcast.send({ kind: "started", vertex });
     try {
       const { layer, sizeBytes } = await executor.execute(
         ready,
@@ -122,10 +122,10 @@ export class Solver {
       const createdAt = now();
       cache.put({ digest: vertex.digest, fileSystem, title: vertex.title, sizeBytes, createdAt }, contentKey);
       cache.remember(vertex);
-      broadcast.send({ kind: "finished", vertex, durationMs: performance.now() - startedAt });
+      await broadcast.send({ kind: "finished", vertex, durationMs: performance.now() - startedAt });
       return { fileSystem, createdAt };
     } catch (error) {
-      broadcast.send({ kind: "failed", vertex, error });
+      await broadcast.send({ kind: "failed", vertex, error });
       throw error;
     }
   }
@@ -161,8 +161,8 @@ class Solve {
     if (vertex.operation.kind === "base") return { fileSystem: vertex.operation.fileSystem };
     const known = await this.#lookUp(this.#parts.cache.find(vertex.digest));
     if (known !== undefined) {
-      this.#hit(vertex, "the same step was built before");
-      this.#implied(vertex, known);
+      await this.#hit(vertex, "the same step was built before");
+      await this.#implied(vertex, known);
       return known;
     }
     const inputs = await this.#inputs(vertex, signal);
@@ -173,7 +173,7 @@ class Solve {
     const reason = this.#options.ignoresCache
       ? "the cache is not to be used"
       : this.#parts.cache.explainMiss(vertex);
-    this.#options.onEvent({ kind: "miss", vertex, reason });
+    await this.#options.onEvent({ kind: "miss", vertex, reason });
     return await this.#solver.execute({ ...ready, contentKey }, this.#options, signal);
   }
 
@@ -226,19 +226,19 @@ class Solve {
       { digest: vertex.digest, fileSystem, title: vertex.title, sizeBytes, createdAt },
       contentKey,
     );
-    this.#hit(vertex, "what it reads has the same content as before");
+    await this.#hit(vertex, "what it reads has the same content as before");
     return solved;
   }
 
-  #hit(vertex: Vertex, reason: string): void {
+  async #hit(vertex: Vertex, reason: string): Promise<void> {
     this.#parts.cache.remember(vertex);
-    this.#options.onEvent({ kind: "hit", vertex, reason });
+    await this.#options.onEvent({ kind: "hit", vertex, reason });
   }
 
   /** The vertices below a hit: their work is in the result, and their layers are its lower ones. */
-  #implied(vertex: Vertex, solved: Solved): void {
-    vertex.inputs.forEach((input, index) => {
-      if (this.results.has(input.digest) || this.#running.has(input.digest)) return;
+  async #implied(vertex: Vertex, solved: Solved): Promise<void> {
+    for (const [index, input] of vertex.inputs.entries()) {
+      if (this.results.has(input.digest) || this.#running.has(input.digest)) continue;
       const record = input.operation.kind === "base" ? undefined : this.#parts.cache.find(input.digest);
       const below: Solved = {
         fileSystem:
@@ -249,28 +249,44 @@ class Solve {
       };
       this.results.set(input.digest, below);
       if (input.operation.kind !== "base") {
-        this.#options.onEvent({ kind: "hit", vertex: input, reason: "a step above it was built before" });
+        await this.#options.onEvent({
+          kind: "hit",
+          vertex: input,
+          reason: "a step above it was built before",
+        });
       }
-      this.#implied(input, below);
-    });
+      await this.#implied(input, below);
+    }
   }
 }
 
 /** Sends one step's events to everyone who waits for it, and to those who come later. */
 class Broadcast {
-  readonly #listeners = new Set<OnSolveEvent>();
+  readonly #listeners = new Set<{ readonly listener: OnSolveEvent; readonly caughtUp: Promise<void> }>();
   readonly #past: SolveEvent[] = [];
   #pastBytes = 0;
 
   listen(listener: OnSolveEvent): Disposable {
-    for (const event of this.#past) listener(event);
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+    const joined = { listener, caughtUp: this.#replay(listener) };
+    this.#listeners.add(joined);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(joined) };
   }
 
-  send(event: SolveEvent): void {
+  /** Resolves when all listeners have taken the event. */
+  async send(event: SolveEvent): Promise<void> {
     this.#pastBytes += event.kind === "output" ? event.data.byteLength : 0;
-    if (event.kind !== "output" || this.#pastBytes <= REPLAY_BYTES) this.#past.push(event);
-    for (const listener of this.#listeners) listener(event);
+    if (event.kind !== "output") this.#past.push(event);
+    else if (this.#pastBytes <= REPLAY_BYTES) this.#past.push({ ...event, data: event.data.slice() });
+    await Promise.all(
+      [...this.#listeners].map(async ({ listener, caughtUp }) => {
+        await caughtUp;
+        await listener(event);
+      }),
+    );
+  }
+
+  async #replay(listener: OnSolveEvent): Promise<void> {
+    const past = this.#past.slice();
+    for (const event of past) await listener(event);
   }
 }

@@ -80,6 +80,12 @@ test("remove() by force of an image in use leaves it dangling", async () => {
   expect(store.collections()).toBe(0);
 });
 
+test("remove() is done also when garbage cannot be collected", async () => {
+  await using store = await openImages({ collectGarbage: () => Promise.reject(new Error("disk")) });
+  await load(store, "a", { x: "1" });
+  expect(await store.images.remove("a", { force: false, users: nobody })).toHaveLength(2);
+});
+
 test("prune() takes dangling images that nobody uses, or all unused ones", async () => {
   await using store = await openImages();
   const old = await load(store, "a", { x: "1" });

@@ -69,7 +69,7 @@ export async function importImage(
     return image;
   } catch (error) {
     lease[Symbol.dispose]();
-    await parts.collectGarbage();
+    await parts.tidy();
     if (!EngineError.is(error)) throw error;
     const hint = error.hint === undefined ? {} : { hint: error.hint };
     throw new EngineError(error.kind, `Cannot import the file system: ${errorMessage(error)}`, {

@@ -13,8 +13,8 @@ export interface ImageParts {
   readonly unpacker: Unpacker;
   readonly clock: Clock;
   readonly emit: Emit;
-  /** Removes from disk what nothing names any more; says how many bytes that were. */
-  readonly collectGarbage: () => Promise<{ readonly reclaimedBytes: number }>;
+  /** Removes from disk what nothing names any more. Never fails: what is left over, the next time takes. */
+  readonly tidy: () => Promise<void>;
 }
 
 /** Tells that something happened to an image; its labels go with it, as Docker has it. [moby daemon/containerd/image_events.go] */

@@ -37,7 +37,7 @@ export async function loadImages(
     return contents.flatMap(([{ references }, content]) => publish(content, references, { parts, progress }));
   } catch (error) {
     lease[Symbol.dispose]();
-    await parts.collectGarbage();
+    await parts.tidy();
     throw explained(error);
   }
 }

@@ -28,8 +28,8 @@ export async function* inChunks(bytes: Uint8Array, size = 65_536): AsyncGenerato
 
 export async function gather(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of source) chunks.push(Uint8Array.from(chunk));
-  return Uint8Array.from(Buffer.concat(chunks));
+  for await (const chunk of source) chunks.push(new Uint8Array(chunk));
+  return new Uint8Array(Buffer.concat(chunks));
 }
 
 /** A signal that never fires. */

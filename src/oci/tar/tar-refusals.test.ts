@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { EngineError } from "#base/errors.ts";
-import { failureOf, gather, inChunks, readAll, sampleEntry } from "./_samples.ts";
+import { failureOf, gather, inChunks, readAll, sampleEntry } from "./tar-fixtures.ts";
 import { encodePax } from "./pax.ts";
 import { DEFAULT_TAR_LIMITS, pathComponents, type TarEntry, type TarLimits } from "./tar-entry.ts";
 import { headerChecksum } from "./tar-header.ts";

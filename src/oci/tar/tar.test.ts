@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { failureOf, gather, inChunks, readAll, sampleEntry } from "./_samples.ts";
+import { failureOf, gather, inChunks, readAll, sampleEntry } from "./tar-fixtures.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { encodeHeader, writeTar } from "./tar-writer.ts";
 

@@ -1,4 +1,4 @@
-import { sampleEntry } from "#oci/tar/_samples.ts";
+import { sampleEntry } from "#oci/tar/tar-fixtures.ts";
 import type { TarEntry } from "#oci/tar/tar-entry.ts";
 import type { TarBody } from "#oci/tar/tar-writer.ts";
 import { tarOf } from "./_layer-bench.ts";

@@ -5,7 +5,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { EngineError } from "#base/errors.ts";
 import { type ChainId, digestOf, parseChainId } from "#oci/digest.ts";
 import type { Compression } from "#oci/media-types.ts";
-import { sampleEntry } from "#oci/tar/_samples.ts";
+import { sampleEntry } from "#oci/tar/tar-fixtures.ts";
 import { needs } from "../../../test/needs.ts";
 import { failureOf, NO_SIGNAL } from "../_fixtures.ts";
 import { kernel, type LayerBench, modelOf, openLayerBench, tarOf } from "./_layer-bench.ts";

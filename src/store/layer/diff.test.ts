@@ -14,7 +14,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type ChainId, digestOf, parseChainId } from "#oci/digest.ts";
-import { readAll, sampleEntry } from "#oci/tar/_samples.ts";
+import { readAll, sampleEntry } from "#oci/tar/tar-fixtures.ts";
 import { needs } from "../../../test/needs.ts";
 import { inChunks, NO_SIGNAL } from "../_fixtures.ts";
 import { kernel, type LayerBench, modelOf, openLayerBench, tarOf } from "./_layer-bench.ts";

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import fc from "fast-check";
 import { type ChainId, chainIds, digestOf, parseDiffId } from "#oci/digest.ts";
-import { sampleEntry } from "#oci/tar/_samples.ts";
+import { sampleEntry } from "#oci/tar/tar-fixtures.ts";
 import type { TarEntry } from "#oci/tar/tar-entry.ts";
 import { OPAQUE_WHITEOUT, whiteoutName } from "#oci/tar/whiteout.ts";
 import { needs } from "../../../test/needs.ts";

@@ -50,9 +50,7 @@ export function findImage<T extends Identified>(text: string, images: readonly T
 /** `No such image: debian:latest`, Docker's words; clients look for them. */
 export function noSuchImage(text: string): EngineError {
   const shown = isWholeId(text) ? text : familiarReference(withDefaultTag(parseReference(text)));
-  return new EngineError("not-found", `No such image: ${shown}`, {
-    hint: "`darse images` lists the images that are here",
-  });
+  return new EngineError("not-found", `No such image: ${shown}`);
 }
 
 /** True when `text` was meant as an id of the image, not as one of its names. */

@@ -106,6 +106,13 @@ export class Laboratory implements AsyncDisposable {
     return new TextDecoder().decode(stdout);
   }
 
+  /** The answer to a datagram from the port `own` of the peer. */
+  async askFrom(own: number, port: number): Promise<string> {
+    const args = ["ask", "udp", HOST_ADDRESS, String(port), String(own)];
+    const { stdout } = await run(probe(this.peer, args));
+    return new TextDecoder().decode(stdout);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const server of this.#servers) server.kill(9);
     await this.manager.recover(new Set());

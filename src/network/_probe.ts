@@ -2,13 +2,13 @@
  * A program for tests, run inside a network namespace:
  *
  *     serve tcp|udp ADDRESS PORT     prints "ready"; answers everybody with the address they come from
- *     ask tcp|udp ADDRESS PORT       prints the answer, or the error's code, or "silence"
+ *     ask tcp|udp ADDRESS PORT [OWN]  from the UDP port OWN; prints the answer, or the error's code, or "silence"
  */
 import { createSocket } from "node:dgram";
 import { connect, createServer } from "node:net";
 
 const SILENCE_MS = 800;
-const [verb, protocol, address = "", port = ""] = process.argv.slice(2);
+const [verb, protocol, address = "", port = "", own = "0"] = process.argv.slice(2);
 
 if (verb === "serve") serve();
 else ask();
@@ -41,6 +41,6 @@ function ask(): void {
     const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     socket.on("message", (data) => answer(data.toString()));
     socket.on("error", (error) => answer(error.message));
-    socket.send("?", Number(port), address);
+    socket.bind(Number(own), () => socket.send("?", Number(port), address));
   }
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { applyRules, hasTable } from "#linux/firewall.ts";
 import type { Kernel } from "#linux/kernel.ts";
+import { forgetDatagramFlows } from "#linux/netlink/conntrack.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
 import type { Link } from "#linux/netlink/route-message.ts";
 import type { Endpoint } from "./attachment.ts";
@@ -85,6 +87,13 @@ export class BridgeDriver implements Driver {
 
   async publish(publications: readonly Publication[]): Promise<void> {
     await this.#firewall.publish(publications);
+  }
+
+  async redirectSenders(ports: readonly number[]): Promise<void> {
+    // The kernel looks through all of its flows, 10 ms: not before the caller has gone on.
+    await setImmediate();
+    const addresses = new Set(this.#netlink.addresses().map((one) => one.address));
+    for (const port of ports) forgetDatagramFlows({ port, addresses });
   }
 
   hostInterfaces(): string[] {

@@ -11,6 +11,8 @@ export interface Driver {
   disconnect(endpoint: Endpoint): Promise<void>;
   /** Makes exactly these ports reach containers. Free when nothing changed; adding is cheaper than taking away. */
   publish(publications: readonly Publication[]): Promise<void>;
+  /** Makes senders whose datagrams went elsewhere until now come to these UDP ports. */
+  redirectSenders(ports: readonly number[]): Promise<void>;
   /** Names of the host's interfaces that are ports of this network, for recovery. */
   hostInterfaces(): string[];
   /** True when anything of it is in the kernel. */

@@ -372,6 +372,21 @@ withKernel("a reload of the host's firewall, which flushes all tables, is mended
   expect(await laboratory.ask(laboratory.peer, "tcp", HOST_ADDRESS, 41080)).toBe(PEER_ADDRESS);
 });
 
+withKernel(
+  "a sender of datagrams that never falls silent reaches the container that has the port now",
+  async () => {
+    await using laboratory = new Laboratory();
+    const ports = [{ containerPort: 80, protocol: "udp", hostPort: 41090 }] as const;
+    expect(await laboratory.askFrom(5000, 41090)).toBe("silence");
+    for (const id of ["one", "two"]) {
+      const sandbox = await laboratory.attach(id, { ports });
+      await laboratory.serve(path(sandbox), "udp", 80);
+      expect(await laboratory.askFrom(5000, 41090)).toBe(PEER_ADDRESS);
+      await laboratory.manager.detach(id);
+    }
+  },
+);
+
 for (const mac of ["", "02:00:00:00:00", "03:00:00:00:00:01"]) {
   withKernel(`${JSON.stringify(mac)} is refused as a MAC address`, async () => {
     await using laboratory = new Laboratory();

@@ -1,6 +1,5 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "#base/clock.ts";
 import { systemClock } from "#base/clock.ts";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { shortId } from "#base/ids.ts";
@@ -17,31 +16,14 @@ import type { Driver } from "./driver.ts";
 import { EndpointMaker } from "./endpoint-maker.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import { takenSubnets, uplinkMtu } from "./host-view.ts";
+import type { NetworkManagerOptions } from "./network-manager-options.ts";
 import type { NetworkInfo } from "./network-record.ts";
 import { NetworkRecords } from "./network-records.ts";
-import type { DocumentTable } from "./network-records.ts";
 import { holdBinding, holdPorts } from "./port-publisher.ts";
-import type { HeldPorts, PublishContext } from "./port-publisher.ts";
+import type { HeldPorts, PortBinding, PublishContext } from "./port-publisher.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { sandboxOf } from "./sandbox.ts";
 import type { AttachRequest, Sandbox } from "./sandbox.ts";
-import type { Subnet } from "./subnet.ts";
-
-export interface NetworkManagerOptions {
-  readonly kernel: NetworkKernel;
-  /** The store's database, or whatever gives tables of documents. */
-  readonly database: { documents(collection: string): DocumentTable };
-  /** Namespaces are pinned below it, in `netns/`. */
-  readonly runDirectory: string;
-  readonly log: Logger;
-  /** The default bridge, and the nftables table. `darse0` when absent. */
-  readonly bridge?: string;
-  /** Where the default bridge's subnet is chosen from. Docker's pools when absent. */
-  readonly pools?: readonly Subnet[];
-  readonly clock?: Clock;
-  /** How soon a bridge or table that others removed is put back. 2000 when absent. */
-  readonly mendEveryMs?: number;
-}
 
 const MEND_EVERY_MS = 2000;
 
@@ -214,6 +196,7 @@ export class NetworkManager {
     if (hasPorts) {
       await this.#bridge.publish(this.#attachments.publications());
       this.#held.set(request.id, held);
+      this.#redirectSenders(held.bindings);
     }
     undo.move();
     return attachment;
@@ -261,6 +244,13 @@ export class NetworkManager {
     if (!this.#bridge.exists()) return;
     const work = this.#bridge.publish(this.#attachments.publications());
     this.#background.add("take published ports out of the firewall", work);
+  }
+
+  #redirectSenders(bindings: readonly PortBinding[]): void {
+    const ports = bindings.filter((one) => one.protocol === "udp" && !one.hostIp.includes(":"));
+    if (ports.length === 0) return;
+    const work = this.#bridge.redirectSenders(ports.map((one) => one.hostPort));
+    this.#background.add("redirect senders of datagrams", work);
   }
 
   /** The address may be given out again when the interface that had it is gone. */

@@ -1,0 +1,22 @@
+import type { Clock } from "#base/clock.ts";
+import type { Logger } from "#base/log.ts";
+import type { NetworkKernel } from "./bridge-driver.ts";
+import type { DocumentTable } from "./network-records.ts";
+import type { Subnet } from "./subnet.ts";
+
+/** What a `NetworkManager` needs; two engines on one host differ in bridge and run directory. */
+export interface NetworkManagerOptions {
+  readonly kernel: NetworkKernel;
+  /** The store's database, or whatever gives tables of documents. */
+  readonly database: { documents(collection: string): DocumentTable };
+  /** Namespaces are pinned below it, in `netns/`. */
+  readonly runDirectory: string;
+  readonly log: Logger;
+  /** The default bridge, and the nftables table. `darse0` when absent. */
+  readonly bridge?: string;
+  /** Where the default bridge's subnet is chosen from. Docker's pools when absent. */
+  readonly pools?: readonly Subnet[];
+  readonly clock?: Clock;
+  /** How soon a bridge or table that others removed is put back. 2000 when absent. */
+  readonly mendEveryMs?: number;
+}

@@ -60,7 +60,5 @@ function repositories(references: readonly Reference[]): number {
 }
 
 function conflict(what: string, mood: "must be forced" | "cannot be forced", why: string): EngineError {
-  const hint =
-    mood === "must be forced" ? "remove the container first, or give --force" : "stop the container first";
-  return new EngineError("conflict", `conflict: unable to delete ${what} (${mood}) - ${why}`, { hint });
+  return new EngineError("conflict", `conflict: unable to delete ${what} (${mood}) - ${why}`);
 }

@@ -51,11 +51,11 @@ test("a failure before the first line is thrown", async () => {
 test("a failure after the first line is the last line", async () => {
   const reply = await progressReply(async (progress) => {
     progress({ kind: "stream", text: "begun\n" });
-    throw new EngineError("corrupt", "went wrong");
+    throw new EngineError("corrupt", "went wrong", { hint: "do this" });
   });
   expect(await written(reply)).toEqual([
     { stream: "begun\n" },
-    { errorDetail: { message: "went wrong" }, error: "went wrong" },
+    { errorDetail: { message: "went wrong\ndo this" }, error: "went wrong\ndo this" },
   ]);
 });
 

@@ -1,6 +1,6 @@
 import type { ProgressMessage } from "#api/images.ts";
-import { errorMessage } from "#base/errors.ts";
 import type { Progress, ProgressLine } from "#image/image.ts";
+import { errorBody } from "../http/error-status.ts";
 import type { BodyWriter, Reply } from "../http/route.ts";
 
 /**
@@ -25,7 +25,7 @@ export async function progressReply(work: (progress: Progress) => Promise<void>)
       try {
         await result;
       } catch (error) {
-        const message = errorMessage(error);
+        const { message } = errorBody(error);
         await body.write(encodeLine({ errorDetail: { message }, error: message }));
       }
     },

@@ -15,7 +15,7 @@ export function portsColumn(ports: readonly PortSummary[]): string {
   const single: string[] = [];
   for (const port of [...ports].toSorted(byPort)) {
     if (port.IP && port.PublicPort !== port.PrivatePort) {
-      single.push(`${address(port.IP)}:${port.PublicPort}->${port.PrivatePort}/${port.Type}`);
+      single.push(`${address(port.IP)}:${port.PublicPort ?? 0}->${port.PrivatePort}/${port.Type}`);
       continue;
     }
     const key = port.IP ? `${address(port.IP)}/${port.Type}` : port.Type;

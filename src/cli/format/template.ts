@@ -192,7 +192,9 @@ function field(value: unknown, name: string): unknown {
 /** Go's structs say `ID` and `APIVersion` where the JSON has `Id` and `ApiVersion`; both are understood. */
 function nearKey(value: object, name: string): string | undefined {
   const folded = name.toLowerCase();
-  return isStruct(value) ? Object.keys(value).find((key) => key.toLowerCase() === folded) : undefined;
+  return isStruct(value) && /^[A-Z]/.test(name)
+    ? Object.keys(value).find((key) => key.toLowerCase() === folded)
+    : undefined;
 }
 
 function operandText(operand: Operand): string {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Ajv2019, type ValidateFunction } from "ajv/dist/2019.js";
+import { Ajv2019, type ErrorObject, type ValidateFunction } from "ajv/dist/2019.js";
 import { parse } from "yaml";
 
 /** Any JSON object of the description. */
@@ -14,7 +14,8 @@ const ajv = new Ajv2019({ strict: false, allErrors: true, validateFormats: false
 
 /**
  * What is wrong with `body` as the answer of an endpoint, one line a fault; empty when it is what the API description
- * says. Fields that the description does not know are faults too.
+ * says. Fields that the description does not know are faults too. A field that is null counts as absent: Docker writes its
+ * empty lists and maps so, and the description does not say where.
  *
  * @param path as in the description: `/containers/{id}/json`
  */
@@ -29,9 +30,27 @@ export function responseFaults(method: string, path: string, status: number, bod
   const validate =
     validators.get(key) ?? ajv.compile({ ...translate(schema, true), definitions: definitions() });
   validators.set(key, validate);
-  if (validate(body)) return [];
-  return (validate.errors ?? []).map(
-    (error) => `${error.instancePath || "/"} ${error.message} ${JSON.stringify(error.params)}`,
+  if (validate(withoutNulls(body))) return [];
+  return (validate.errors ?? [])
+    .filter((error) => !isNullIn(body, error))
+    .map((error) => `${error.instancePath || "/"} ${error.message} ${JSON.stringify(error.params)}`);
+}
+
+/** True for a required field that is there, but null. */
+function isNullIn(body: unknown, { keyword, instancePath, params }: ErrorObject): boolean {
+  if (keyword !== "required") return false;
+  let found: unknown = body;
+  for (const key of instancePath.split("/").slice(1)) found = asJson(found)[key];
+  return asJson(found)[String(asJson(params)["missingProperty"])] === null;
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, entry]) => entry !== null)
+      .map(([key, entry]) => [key, withoutNulls(entry)]),
   );
 }
 

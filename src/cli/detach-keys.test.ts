@@ -10,7 +10,7 @@ const table: [string | undefined, number[]][] = [
   ["ctrl-@,ctrl-z,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_", [0, 26, 27, 28, 29, 30, 31]],
 ];
 for (const [text, want] of table) {
-  test(`detach keys ${text} are ${want}`, () => expect([...parseDetachKeys(text)]).toEqual(want));
+  test(`detach keys ${text} are ${want.join()}`, () => expect([...parseDetachKeys(text)]).toEqual(want));
 }
 for (const text of ["ctrl-1", "ab", "ctrl-", "a,,b"]) {
   test(`detach keys ${text} are refused`, () =>

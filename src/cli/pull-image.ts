@@ -14,9 +14,6 @@ export interface PullRequest {
 /** Pulls one image, or every tag of a repository. @throws {EngineError} with the engine's message */
 export async function pullImage(context: Context, request: PullRequest): Promise<void> {
   const name = parseReference(request.name);
-  if (name.tag === undefined && name.digest === undefined && !request.allTags && request.output) {
-    request.output.write("Using default tag: latest\n");
-  }
   const tag = name.digest ?? name.tag ?? (request.allTags ? undefined : "latest");
   const messages = context.client.pullImage({
     fromImage: familiarName(name),

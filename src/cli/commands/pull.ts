@@ -1,5 +1,5 @@
 import { EngineError } from "#base/errors.ts";
-import { canonicalReference } from "#oci/reference.ts";
+import { canonicalReference, parseReference } from "#oci/reference.ts";
 import { command } from "../command.ts";
 import { pullImage } from "../pull-image.ts";
 
@@ -16,6 +16,10 @@ export const pull = command({
     const canonical = canonicalReference(name);
     if (allTags && /:[^/]+$|@/.test(name)) {
       throw new EngineError("invalid", "tag can't be used with --all-tags/-a");
+    }
+    const { tag, digest } = parseReference(name);
+    if (tag === undefined && digest === undefined && !allTags && !quiet) {
+      context.out.write("Using default tag: latest\n");
     }
     await pullImage(context, { name, platform, allTags, output: quiet ? undefined : context.out });
     context.out.write(`${canonical}\n`);

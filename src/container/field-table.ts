@@ -33,16 +33,16 @@ export function encodeTable<T extends FieldTable>(table: T, value: Decoded<T>): 
 }
 
 interface Absent {
-  /** What the wire shows where there is no value; left out unless given. */
-  readonly absent?: unknown;
+  /** What the wire shows where there is no value; `undefined` leaves the key out. */
+  readonly absent: unknown;
 }
 
 /** Text; `""` is absent. */
-export function text(key: string, { absent = "" }: Absent = {}): Field<string | undefined> {
+export function text(key: string, options: Absent = { absent: "" }): Field<string | undefined> {
   return {
     key,
     decode: (fields) => fields.string(key) || undefined,
-    encode: (value) => value ?? absent,
+    encode: (value) => value ?? options.absent,
   };
 }
 
@@ -66,31 +66,31 @@ export function amount(key: string): Field<number | undefined> {
 }
 
 /** A whole number for which 0 is a value; `null` on the wire when absent. */
-export function optionalInteger(key: string, { absent = null }: Absent = {}): Field<number | undefined> {
-  return { key, decode: (fields) => fields.integer(key), encode: (value) => value ?? absent };
+export function optionalInteger(key: string, options: Absent = { absent: null }): Field<number | undefined> {
+  return { key, decode: (fields) => fields.integer(key), encode: (value) => value ?? options.absent };
 }
 
 /** A list whose absence (`null`) differs from an empty one. */
-export function texts(key: string, { absent = null }: Absent = {}): Field<readonly string[] | undefined> {
-  return { key, decode: (fields) => fields.strings(key), encode: (value) => value ?? absent };
+export function texts(key: string, options: Absent = { absent: null }): Field<readonly string[] | undefined> {
+  return { key, decode: (fields) => fields.strings(key), encode: (value) => value ?? options.absent };
 }
 
 /** An object of texts; empty and absent are the same. */
-export function textMap(key: string, { absent = {} }: Absent = {}): Field<ReadonlyMap<string, string>> {
+export function textMap(key: string, options: Absent = { absent: {} }): Field<ReadonlyMap<string, string>> {
   return {
     key,
     decode: (fields) => fields.stringMap(key) ?? new Map<string, string>(),
-    encode: (value) => (value.size > 0 ? Object.fromEntries(value) : absent),
+    encode: (value) => (value.size > 0 ? Object.fromEntries(value) : options.absent),
   };
 }
 
 /** An object whose values are empty objects: a set of keys, in Go's habit. */
-export function keySet(key: string, { absent = null }: Absent = {}): Field<readonly string[]> {
+export function keySet(key: string, options: Absent = { absent: null }): Field<readonly string[]> {
   return {
     key,
     decode: (fields) => [...(fields.map(key, () => undefined)?.keys() ?? [])],
     encode: (value) =>
-      value.length > 0 ? Object.fromEntries(value.map((name) => [name, {}] as const)) : absent,
+      value.length > 0 ? Object.fromEntries(value.map((name) => [name, {}] as const)) : options.absent,
   };
 }
 
@@ -98,12 +98,12 @@ export function keySet(key: string, { absent = null }: Absent = {}): Field<reado
 export function documents<T extends FieldTable>(
   key: string,
   table: T,
-  { absent = null }: Absent = {},
+  options: Absent = { absent: null },
 ): Field<readonly Decoded<T>[]> {
   return {
     key,
     decode: (fields) => fields.list(key, (value, path) => decodeTable(table, new Fields(value, path))) ?? [],
-    encode: (value) => (value.length > 0 ? value.map((one) => encodeTable(table, one)) : absent),
+    encode: (value) => (value.length > 0 ? value.map((one) => encodeTable(table, one)) : options.absent),
   };
 }
 

@@ -89,7 +89,7 @@ function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean 
 }
 
 function checkFilters(filters: Filters): void {
-  const unknown = [...filters.keys()].find((key) => !(key in TESTS) && !OTHERS.includes(key));
+  const unknown = [...filters.keys()].find((key) => !Object.hasOwn(TESTS, key) && !OTHERS.includes(key));
   if (unknown !== undefined) throw new EngineError("invalid", `invalid filter '${unknown}'`);
   for (const status of filters.get("status") ?? []) {
     if (!STATUSES.some((one) => one === status)) {

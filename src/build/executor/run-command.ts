@@ -173,7 +173,7 @@ async function stepMount(
           `Cannot mount ${mount.source} at ${destination}: no such file or directory`,
         );
       }
-      return { type: "bind", source, destination, isReadOnly: mount.isReadOnly };
+      return { type: "bind", source, destination, isReadOnly: mount.isReadOnly, readOnlyIsShallow: true };
     }
     case "cache": {
       const held = await step.caches.hold(mount);

@@ -116,7 +116,8 @@ export class BuildCache {
     const gone = new Set<string>(removed.map(({ digest }) => digest));
     for (const { id, value } of this.#documents.all()) {
       const step = id.startsWith("step:") ? id.slice("step:".length) : stepOf(id, value);
-      if (step === undefined ? unusedSince === undefined : gone.has(step)) this.#documents.remove(id);
+      const isSlot = id.startsWith("slot:") && unusedSince === undefined;
+      if (isSlot || (step !== undefined && gone.has(step))) this.#documents.remove(id);
     }
     return removed;
   }

@@ -1,3 +1,4 @@
+import { Builder } from "#build/builder.ts";
 import { applyChanges } from "#build/changes.ts";
 import { systemClock } from "#base/clock.ts";
 import { EngineError } from "#base/errors.ts";
@@ -16,6 +17,7 @@ import { readHostFacts as readRuntimeFacts } from "#runtime/read-host-facts.ts";
 import { Runtime } from "#runtime/runtime.ts";
 import { ContentStore } from "#store/content/content-store.ts";
 import { applyLayer } from "#store/layer/apply.ts";
+import { writeLayer } from "#store/layer/diff.ts";
 import type { Layout } from "#store/layout.ts";
 import { openDatabase } from "#store/metadata/database.ts";
 import { collectGarbage } from "#store/metadata/garbage.ts";
@@ -24,6 +26,7 @@ import { VolumeStore } from "#store/volume/volume-store.ts";
 import type { Configuration } from "./configuration.ts";
 import { EventBus } from "./events.ts";
 import type { Route } from "./http/route.ts";
+import { buildRoutes } from "./routes/build.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -90,6 +93,8 @@ export class Engine implements AsyncDisposable {
     const runtime = Runtime.open({ runDirectory: paths.run, kernel, log });
     const stopping = new AbortController();
     disposal.defer(() => stopping.abort(new EngineError("cancelled", "the engine is stopping")));
+    const garbage = (): Promise<{ reclaimedBytes: number }> =>
+      collectGarbage({ database, content, snapshots, roots: rootsOf(containers, builder) }, stopping.signal);
     const images = await ImageStore.open({
       content,
       snapshots,
@@ -98,11 +103,11 @@ export class Engine implements AsyncDisposable {
       emit,
       log,
       applyChanges,
-      collectGarbage: () =>
-        collectGarbage({ database, content, snapshots, roots: rootsOf(containers) }, stopping.signal),
+      collectGarbage: () => garbage(),
       clock,
     });
     const host = readHostFacts();
+    const runtimeFacts = readRuntimeFacts(kernel);
     const containers = Containers.open({
       documents: database.documents("containers"),
       images,
@@ -111,7 +116,7 @@ export class Engine implements AsyncDisposable {
       network,
       runtime,
       host: kernel,
-      facts: readRuntimeFacts(kernel),
+      facts: runtimeFacts,
       folders: { state: paths.containers, run: paths.runContainers },
       emit,
       clock,
@@ -120,11 +125,28 @@ export class Engine implements AsyncDisposable {
     });
     disposal.defer(() => containers.close());
 
+    const builder = new Builder({
+      images,
+      snapshots,
+      content,
+      writeLayer,
+      kernel,
+      runtime,
+      networks: network,
+      log,
+      leases: database.leases,
+      hostFacts: () => runtimeFacts,
+      folder: paths.builds,
+      documents: database.documents("build_cache"),
+      clock,
+    });
+
     database.leases.endAll();
     await content.recover();
     await volumes.recover();
+    await builder.recover(kernel);
     await containers.recover(async ({ live, known }) => {
-      await snapshots.recover(known);
+      await snapshots.recover(new Set([...known, ...builder.snapshotKeys()]));
       await network.recover(live);
     });
 
@@ -137,6 +159,7 @@ export class Engine implements AsyncDisposable {
       }),
       ...containerRoutes({ containers, clock }),
       ...execRoutes(containers.execs),
+      ...buildRoutes({ builder, collectGarbage: garbage, clock }),
       ...imageRoutes({ images, usersOf: (id) => usersOf(containers, id), clock }),
     ];
     return new Engine(routes, disposal.move());
@@ -147,12 +170,13 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** What containers hold of the store. */
-function rootsOf(containers: Containers): { digests: Digest[]; chainIds: ChainId[] } {
+/** What containers and the build cache hold of the store. */
+function rootsOf(containers: Containers, builder: Builder): { digests: Digest[]; chainIds: ChainId[] } {
   const records = containers.list(EVERY);
+  const cached = builder.cache.roots();
   return {
-    digests: records.map(({ imageId }) => imageId),
-    chainIds: records.flatMap(({ parent }) => parent ?? []),
+    digests: [...records.map(({ imageId }) => imageId), ...cached.digests],
+    chainIds: [...records.flatMap(({ parent }) => parent ?? []), ...cached.chainIds],
   };
 }
 

@@ -8,6 +8,7 @@ import { join } from "node:path";
  *     snapshots/trash/                  what was removed and is deleted later
  *     volumes/<name>/_data
  *     containers/<id>/                  files of a container that must survive
+ *     builds/                           contexts and steps of builds under way
  *     darse.db
  *
  *   <run>/                          what dies with the machine, 0700
@@ -25,6 +26,7 @@ export interface Layout {
   readonly snapshots: string;
   readonly volumes: string;
   readonly containers: string;
+  readonly builds: string;
   readonly database: string;
   readonly socket: string;
   readonly pidFile: string;
@@ -42,6 +44,7 @@ export function layout(root: string, run: string): Layout {
     snapshots: join(root, "snapshots"),
     volumes: join(root, "volumes"),
     containers: join(root, "containers"),
+    builds: join(root, "builds"),
     database: join(root, "darse.db"),
     socket: join(run, "darse.sock"),
     pidFile: join(run, "darse.pid"),

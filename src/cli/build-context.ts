@@ -1,18 +1,10 @@
-import {
-  closeSync,
-  createReadStream,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-} from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { IgnorePatterns, type IgnoreMatch } from "#base/ignore-patterns.ts";
 import type { TarEntry } from "#oci/tar/tar-entry.ts";
 import { type TarBody, writeTar } from "#oci/tar/tar-writer.ts";
+import { readFileChunks } from "./user-files.ts";
 
 export interface BuildContext {
   /** The folder that is sent. */
@@ -95,7 +87,7 @@ function withContent(context: BuildContext, path: string, stat: FileFacts): read
   if (!stat.isFile()) return [fileEntry(context, path, stat)];
   if (stat.size > SMALL_FILE) {
     const size = Number(stat.size);
-    return [fileEntry(context, path, stat), createReadStream(file, { end: size - 1, highWaterMark: BATCH })];
+    return [fileEntry(context, path, stat), readFileChunks(file, size)];
   }
   const bytes = readSmall(file);
   return [{ ...fileEntry(context, path, stat), size: bytes.length }, [bytes]];

@@ -43,9 +43,9 @@ export function eventLine(event: EventMessage): string {
     .map(([key, value]) => `${key}=${value}`)
     .toSorted();
   const time = new Date(event.timeNano / 1e6).toISOString().slice(0, 19);
-  // The last digits of `timeNano` are beyond a number's precision; nobody reads them in a list.
-  const fraction = String(Math.trunc(event.timeNano % 1e9)).padStart(9, "0");
+  // A number holds `timeNano` to a quarter of a microsecond, so that microseconds are right.
+  const microseconds = String(Math.round(event.timeNano / 1e3) % 1e6).padStart(6, "0");
   const actor = event.Actor.ID === "" ? "" : ` ${event.Actor.ID}`;
   const details = attributes.length === 0 ? "" : ` (${attributes.join(", ")})`;
-  return `${time}.${fraction}Z ${event.Type} ${event.Action}${actor}${details}`;
+  return `${time}.${microseconds}000Z ${event.Type} ${event.Action}${actor}${details}`;
 }

@@ -1,7 +1,7 @@
-import { createReadStream } from "node:fs";
 import { familiarName, parseReference } from "#oci/reference.ts";
 import { command } from "../command.ts";
 import { showProgress } from "../progress-view.ts";
+import { readFileChunks } from "../user-files.ts";
 
 export const importImage = command({
   usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
@@ -22,7 +22,7 @@ export const importImage = command({
       changes: change,
       platform,
     };
-    const local = source === "-" ? context.input : createReadStream(source, { highWaterMark: 1024 * 1024 });
+    const local = source === "-" ? context.input : readFileChunks(source);
     await showProgress(context.client.importImage(query, isUrl ? undefined : local), context.out);
     return 0;
   },

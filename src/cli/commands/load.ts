@@ -1,7 +1,7 @@
-import { createReadStream } from "node:fs";
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
 import { showProgress } from "../progress-view.ts";
+import { readFileChunks } from "../user-files.ts";
 
 export const load = command({
   usage: "[OPTIONS]",
@@ -19,8 +19,7 @@ export const load = command({
     if (input === undefined && context.input.isTerminal) {
       throw new EngineError("invalid", "requested load from stdin, but stdin is empty");
     }
-    const source =
-      input === undefined ? context.input : createReadStream(input, { highWaterMark: 1024 * 1024 });
+    const source = input === undefined ? context.input : readFileChunks(input);
     await showProgress(context.client.loadImages({ quiet, platform }, source), context.out);
     return 0;
   },

@@ -17,7 +17,6 @@ const MAX_SCANNED = 50_000_000;
 
 interface OpenFile {
   readonly entry: TarEntry;
-  readonly path: string;
   readonly fd: number;
 }
 
@@ -128,36 +127,55 @@ export class LayerTree {
   }
 
   #place(entry: TarEntry, path: string): void {
-    const found = this.#root.find(path);
-    if (entry.type === "directory") {
-      if (found?.type !== "directory") {
-        if (found !== undefined) this.#drop(path, found);
-        this.#parents.count();
-        this.#root.mkdir(path, 0o700);
-        // What stood here hid the directory of the layers below; the new one must hide it still.
-        if (found !== undefined) makeOpaque(this.#root, path);
-      }
-      return this.#finishDirectory(entry, path);
-    }
-    if (entry.type === "hardlink") return this.#link(entry, path);
-    if (found !== undefined) this.#drop(path, found);
-    this.#parents.count();
     switch (entry.type) {
+      case "directory":
+        return this.#directory(entry, path);
+      case "hardlink":
+        return this.#link(entry, path);
       case "file":
-        this.#file = { entry, path, fd: this.#root.createFile(path, 0o600) };
+        this.#file = { entry, fd: this.#make(path, () => this.#root.createFile(path, 0o600)) };
         return;
       case "symlink":
-        this.#root.symlink(entry.linkName ?? "", path);
+        this.#make(path, () => this.#root.symlink(entry.linkName ?? "", path));
         break;
       case "fifo":
-        this.#root.mknod(path, S_IFIFO | 0o600, { major: 0, minor: 0 });
+        this.#make(path, () => this.#root.mknod(path, S_IFIFO | 0o600, { major: 0, minor: 0 }));
         break;
       case "character":
       case "block":
-        this.#device(entry, path);
+        this.#make(path, () => this.#device(entry, path));
         break;
     }
     this.#finishNode(entry, path);
+  }
+
+  /** Runs `make`, which makes `path`; what an earlier entry has put there goes first. Asking beforehand costs more. */
+  #make<T>(path: string, make: () => T): T {
+    this.#parents.count();
+    try {
+      return make();
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+    this.#drop(path, this.#root.stat(path));
+    return make();
+  }
+
+  #directory(entry: TarEntry, path: string): void {
+    this.#parents.count();
+    try {
+      this.#root.mkdir(path, 0o700);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+      const found = this.#root.stat(path);
+      if (found.type !== "directory") {
+        this.#drop(path, found);
+        this.#root.mkdir(path, 0o700);
+        // What stood here hid the directory of the layers below; the new one must hide it still.
+        makeOpaque(this.#root, path);
+      }
+    }
+    this.#finishDirectory(entry, path);
   }
 
   #device(entry: TarEntry, path: string): void {
@@ -178,17 +196,15 @@ export class LayerTree {
         `Cannot unpack ${quoted(entry.path)}: it links to ${quoted(entry.linkName ?? "")}, which is no file`,
       );
     }
-    const replaced = this.#root.find(path);
-    if (replaced !== undefined) this.#drop(path, replaced);
-    this.#parents.count();
     const elsewhere = target === undefined ? undefined : this.#links.get(target);
-    if (target !== undefined && found !== undefined && elsewhere === undefined) this.#root.link(target, path);
+    if (target !== undefined && found !== undefined && elsewhere === undefined)
+      this.#make(path, () => this.#root.link(target, path));
     else this.#keep(path, elsewhere ?? [...components, name ?? ""].join("/"));
   }
 
   #keep(path: string, target: string): void {
     this.#count(path.length + target.length);
-    closeFd(this.#root.createFile(path, 0o600));
+    closeFd(this.#make(path, () => this.#root.createFile(path, 0o600)));
     this.#links.set(path, target);
   }
 

@@ -1,7 +1,8 @@
-import { createReadStream, type ReadStream } from "node:fs";
+import { closeSync, createReadStream, openSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { EngineError } from "#base/errors.ts";
+import { readFd } from "#linux/file-descriptor.ts";
 import type { RootDirectory } from "#linux/root-directory.ts";
 import { type DiffId, Digester, parseDiffId } from "#oci/digest.ts";
 import type { Compression } from "#oci/media-types.ts";
@@ -50,10 +51,9 @@ export async function unpack(
   const parser = new TarParser(limits);
   const tree = new LayerTree(root, limits.maxEntries);
   try {
-    for await (const chunk of decompressed(
-      createReadStream(layer.blob, { highWaterMark: READ_BYTES }),
-      layer,
-    )) {
+    const chunks =
+      layer.compression === "none" ? plain(layer.blob) : decompressed(layer.blob, layer.compression);
+    for await (const chunk of chunks) {
       if (!isWanted()) throw new EngineError("cancelled", "Cannot finish unpacking: nobody waits for it");
       digester.update(chunk);
       checkRatio(digester.size, blobSize, limits);
@@ -83,14 +83,25 @@ function drain(parser: TarParser, tree: LayerTree): void {
   }
 }
 
-async function* decompressed(
-  source: ReadStream,
-  { compression }: { readonly compression: Compression },
-): AsyncGenerator<Uint8Array, void, undefined> {
-  if (compression === "none") {
-    yield* source;
-    return;
+/** The file through one buffer: each chunk is used up before the next is asked for. */
+function* plain(path: string): Generator<Uint8Array, void, undefined> {
+  const buffer = new Uint8Array(READ_BYTES);
+  const fd = openSync(path, "r");
+  try {
+    for (let length = readFd(fd, buffer); length > 0; length = readFd(fd, buffer)) {
+      yield buffer.subarray(0, length);
+    }
+  } finally {
+    closeSync(fd);
   }
+}
+
+/** Decoded on other threads, while the one before is written to disk. */
+async function* decompressed(
+  path: string,
+  compression: "gzip" | "zstd",
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = createReadStream(path, { highWaterMark: READ_BYTES });
   const decoder =
     compression === "gzip"
       ? createGunzip({ chunkSize: DECODED_BYTES })

@@ -183,12 +183,13 @@ export class TestEngine implements AsyncDisposable {
     return promise;
   }
 
-  /** Removes every container and image. */
+  /** Removes every container, image and cached build step. */
   async removeAll(): Promise<void> {
     const containers = (await this.darse(["ps", "-aq"])).stdout.split("\n").filter(Boolean);
     if (containers.length > 0) await this.darse(["rm", "-f", "-v", ...containers]);
     const images = (await this.darse(["images", "-aq"])).stdout.split("\n").filter(Boolean);
     if (images.length > 0) await this.darse(["rmi", "-f", ...new Set(images)]);
+    await this.api("POST", "/build/prune?all=1");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -223,22 +223,6 @@ export class Containers {
     return imageNamed(this.#world.images, name)?.id === imageId ? name : imageId;
   }
 
-  /** The containers made from an image. */
-  usersOf(imageId: string): { readonly containerId: ContainerId; readonly isRunning: boolean }[] {
-    return this.#world.registry
-      .list()
-      .filter((record) => record.imageId === imageId)
-      .map(({ id, state }) => ({ containerId: id, isRunning: isAlive(state) }));
-  }
-
-  /** The containers that mount a volume, running or not. */
-  usersOfVolume(name: string): ContainerId[] {
-    return this.#world.registry
-      .list()
-      .filter(({ mounts }) => mounts.some((mount) => mount.name === name))
-      .map(({ id }) => id);
-  }
-
   /** Removes those that do not run. Answers what went and how many bytes it had. */
   async prune(
     filters: Filters,

@@ -45,6 +45,8 @@ async function launchOrUndo(world: World, id: ContainerId): Promise<ContainerRec
     specOf(world, record, { paths, sandbox, hostname: names.hostname }),
     world.facts,
   );
+  // Saved first: an engine that dies now leaves a process whose addresses the next one must know.
+  registry.update(id, () => ({ network: networkState(sandbox) }));
   const { config, hostConfig } = record;
   const { pid } = await runtime.create(
     {
@@ -61,10 +63,7 @@ async function launchOrUndo(world: World, id: ContainerId): Promise<ContainerRec
   const live = lives.get(id);
   await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
   await runtime.start(id);
-  const running = registry.update(id, ({ state }) => ({
-    state: started(state, pid, clock()),
-    network: networkState(sandbox),
-  }));
+  const running = registry.update(id, ({ state }) => ({ state: started(state, pid, clock()) }));
   undo.move();
   await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
   world.emit(containerEvent(running, "start"));

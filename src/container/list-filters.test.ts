@@ -10,7 +10,12 @@ import type { State } from "./state.ts";
 const exited: State = { status: "exited", exitCode: 3, oomKilled: false, startedAt: 1, finishedAt: 2 };
 const running: State = { status: "running", pid: 1, startedAt: 1 };
 
-function record(name: string, number: number, state: State, config: Record<string, unknown> = {}): ContainerRecord {
+function record(
+  name: string,
+  number: number,
+  state: State,
+  config: Record<string, unknown> = {},
+): ContainerRecord {
   const { config: decoded, hostConfig, endpoints } = createRequest(config, { NetworkMode: "bridge" });
   return {
     id: asContainerId(String(number).repeat(64)),

@@ -66,7 +66,7 @@ export interface SmallWorld extends Disposable {
   holdings(): Holdings;
   /** Fails the next time; `undefined` lets it pass again. */
   fail(step: Step, error: Error | undefined): void;
-  /** Holds the step until the returned function is called. */
+  /** Holds the next time of the step until the returned function is called. */
   hold(step: Step): () => void;
   /** The process of a container ends. */
   exit(id: string, exitCode: number): void;
@@ -128,10 +128,7 @@ class Gate {
   hold(step: Step): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#holds.set(step, promise);
-    return () => {
-      this.#holds.delete(step);
-      resolve();
-    };
+    return resolve;
   }
 
   passNow(step: Step): void {
@@ -142,7 +139,9 @@ class Gate {
 
   async pass(step: Step): Promise<void> {
     this.passNow(step);
-    await this.#holds.get(step);
+    const held = this.#holds.get(step);
+    this.#holds.delete(step);
+    await held;
   }
 }
 

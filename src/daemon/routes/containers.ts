@@ -2,67 +2,73 @@ import { EngineError } from "#base/errors.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Containers, WaitCondition } from "#container/containers.ts";
 import { booleanQuery, filtersQuery, integerQuery } from "../http/query.ts";
-import { json, NO_CONTENT, NOT_MODIFIED, type Route, type RouteRequest } from "../http/route.ts";
+import { json, NO_CONTENT, NOT_MODIFIED, type Reply, type Route, type RouteRequest } from "../http/route.ts";
 import { decodeCreateRequest } from "./containers-decode.ts";
 import { encodeInspect, encodeSummary } from "./containers-encode.ts";
 import { containerStreamRoutes } from "./containers-streams.ts";
 
 /** The routes of Engine API group Container, as far as they exist. */
 export function containerRoutes({ containers, clock }: { containers: Containers; clock: Clock }): Route[] {
-  let isPruning = false;
   return [
     {
       method: "GET",
       path: "/containers/json",
       handle: async (request) => json(await listContainers(containers, request, clock())),
     },
-    {
-      method: "POST",
-      path: "/containers/create",
-      async handle({ json: body, query, signal }) {
-        const document = await body();
-        if (document === undefined) {
-          throw new EngineError("invalid", "config cannot be empty in order to create a container");
-        }
-        const { id, warnings } = await containers.create(decodeCreateRequest(document, query), signal);
-        return json({ Id: id, Warnings: warnings }, 201);
-      },
-    },
-    {
-      method: "POST",
-      path: "/containers/prune",
-      async handle({ query }) {
-        if (isPruning) throw new EngineError("conflict", "a prune operation is already running");
-        isPruning = true;
-        try {
-          const { removed, reclaimedBytes } = await containers.prune(filtersQuery(query));
-          return json({ ContainersDeleted: removed, SpaceReclaimed: reclaimedBytes });
-        } finally {
-          isPruning = false;
-        }
-      },
-    },
+    { method: "POST", path: "/containers/create", handle: (request) => createContainer(containers, request) },
+    pruneRoute(containers),
     {
       method: "GET",
       path: "/containers/{id}/json",
-      async handle({ param, query, apiVersion }) {
-        const record = containers.inspect(param("id"));
-        const sizes = booleanQuery(query, "size") ? await containers.sizes(record) : undefined;
-        const paths = containers.paths(record.id);
-        const execIds = containers.execs.idsOf(record.id);
-        return json(encodeInspect(record, { paths, execIds, sizes, version: apiVersion }));
-      },
+      handle: (request) => inspectContainer(containers, request),
     },
     ...lifecycleRoutes(containers),
     ...containerStreamRoutes(containers),
   ];
 }
 
+async function createContainer(containers: Containers, request: RouteRequest): Promise<Reply> {
+  const document = await request.json();
+  if (document === undefined) {
+    throw new EngineError("invalid", "config cannot be empty in order to create a container");
+  }
+  const wanted = decodeCreateRequest(document, request.query);
+  const { id, warnings } = await containers.create(wanted, request.signal);
+  return json({ Id: id, Warnings: warnings }, 201);
+}
+
+async function inspectContainer(
+  containers: Containers,
+  { param, query, apiVersion }: RouteRequest,
+): Promise<Reply> {
+  const record = containers.inspect(param("id"));
+  const sizes = booleanQuery(query, "size") ? await containers.sizes(record) : undefined;
+  const paths = containers.paths(record.id);
+  const execIds = containers.execs.idsOf(record.id);
+  return json(encodeInspect(record, { paths, execIds, sizes, version: apiVersion }));
+}
+
+/** One at a time. */
+function pruneRoute(containers: Containers): Route {
+  let isPruning = false;
+  return {
+    method: "POST",
+    path: "/containers/prune",
+    async handle({ query }) {
+      if (isPruning) throw new EngineError("conflict", "a prune operation is already running");
+      isPruning = true;
+      try {
+        const { removed, reclaimedBytes } = await containers.prune(filtersQuery(query));
+        return json({ ContainersDeleted: removed, SpaceReclaimed: reclaimedBytes });
+      } finally {
+        isPruning = false;
+      }
+    },
+  };
+}
+
 function lifecycleRoutes(containers: Containers): Route[] {
-  const post = (
-    verb: string,
-    handle: (request: RouteRequest) => Promise<Awaited<ReturnType<Route["handle"]>>>,
-  ): Route => ({
+  const post = (verb: string, handle: (request: RouteRequest) => Promise<Reply>): Route => ({
     method: "POST",
     path: `/containers/{id}/${verb}`,
     handle,
@@ -145,7 +151,7 @@ function waitReply(
   containers: Containers,
   id: string,
   { query, signal }: { query: URLSearchParams; signal: AbortSignal },
-): Awaited<ReturnType<Route["handle"]>> {
+): Reply {
   const condition = waitCondition(query.get("condition"));
   // A container that is not there is refused before the head.
   containers.inspect(id);

@@ -1,5 +1,6 @@
 import { EngineError } from "#base/errors.ts";
-import { asText, parsePax, parsePaxNumber, parsePaxTime } from "./pax.ts";
+import { decodeName } from "#base/file-name.ts";
+import { parsePax, parsePaxNumber, parsePaxTime } from "./pax.ts";
 import {
   BLOCK_BYTES,
   paddingAfter,
@@ -288,7 +289,7 @@ function mergeGlobal(
 /** An empty value takes a default back, so it counts as absent. */
 function textRecord(records: ReadonlyMap<string, Uint8Array>, key: string): string | undefined {
   const value = records.get(key);
-  return value?.length ? asText(value) : undefined;
+  return value?.length ? decodeName(value) : undefined;
 }
 
 function numberRecord(records: ReadonlyMap<string, Uint8Array>, key: string, otherwise: number): number {
@@ -339,5 +340,5 @@ function checkLink(path: string, linkName: string, limits: TarLimits): void {
 
 function cString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return asText(end < 0 ? bytes : bytes.subarray(0, end));
+  return decodeName(end < 0 ? bytes : bytes.subarray(0, end));
 }

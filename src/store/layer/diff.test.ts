@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { closeFd } from "#linux/file-descriptor.ts";
 import { type ChainId, digestOf, parseChainId } from "#oci/digest.ts";
 import { readAll, sampleEntry } from "#oci/tar/tar-fixtures.ts";
 import { needs } from "../../../test/needs.ts";
@@ -119,6 +120,18 @@ overlay("equal trees give equal layers, later times cut when asked", async () =>
   const clamp = { maxMtimeNs: 1_000_000_000_000n };
   expect((await layerOf(one, clamp)).diffId).toBe((await layerOf(other, clamp)).diffId);
   expect((await layerOf(one)).diffId).not.toBe((await layerOf(other)).diffId);
+});
+
+overlay("a name that is not UTF-8 comes through a layer as it was", async () => {
+  await using bench = openLayerBench();
+  const name = "caf\udce9";
+  const upper = join(bench.folder, "upper");
+  mkdirSync(upper);
+  using root = kernel.openRoot(upper);
+  closeFd(root.createFile(name, 0o644));
+  const { draft } = await bench.unpackDraft((await layerOf(upper)).tar);
+  using copy = kernel.openRoot(draft.path);
+  expect(copy.readdir(".")).toEqual([name]);
 });
 
 overlay("sockets are left out, attributes and set-id bits are kept", async () => {

@@ -13,6 +13,7 @@ import { PRIVATE_MODE } from "../layout.ts";
 import { ensurePrivateDirectory } from "../private-directory.ts";
 import { diskUsage } from "./disk-usage.ts";
 import { Flusher, flushFileSystem } from "./flusher.ts";
+import { openLayerDraft } from "./layer-draft.ts";
 import { overlayOptions } from "./overlay-options.ts";
 import { SnapshotRecords, type SnapshotTable } from "./snapshot-records.ts";
 import type { CommitFacts, LayerDraft, Snapshot, Snapshotter, Usage } from "./snapshotter.ts";
@@ -94,27 +95,10 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   async draft(): Promise<LayerDraft> {
     const folder = this.#makeFolder();
-    let isOpen = true;
-    const close = (): boolean => {
-      const wasOpen = isOpen;
-      isOpen = false;
-      return wasOpen;
-    };
-    return {
-      path: this.#diff(folder),
-      commit: async (facts) => {
-        if (!close()) throw new Error(`the draft of ${facts.chainId} was committed or dropped before`);
-        try {
-          this.#commitDraft(folder, facts);
-        } catch (error) {
-          this.#discard(folder);
-          throw error;
-        }
-      },
-      [Symbol.asyncDispose]: async () => {
-        if (close()) this.#discard(folder);
-      },
-    };
+    return openLayerDraft(this.#diff(folder), {
+      commit: (facts) => this.#commitDraft(folder, facts),
+      discard: () => this.#discard(folder),
+    });
   }
 
   async prepare(key: string, parent: ChainId | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { graphOf } from "./_fakes.ts";
+import { graphOf } from "./_fixtures/fakes.ts";
 import { ClassicStream } from "./classic-stream.ts";
 import type { Vertex } from "./graph/vertex.ts";
 import type { SolveEvent } from "./solver/events.ts";

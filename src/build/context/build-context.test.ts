@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EngineError } from "#base/errors.ts";
 import { digestOf } from "#oci/digest.ts";
-import { type ContextFiles, contextTar } from "../_context-tar.ts";
+import { type ContextFiles, contextTar } from "../_fixtures/context-tar.ts";
 import { BuildContext } from "./build-context.ts";
 import { knownSelectionDigest, selectFiles } from "./select.ts";
 import { Spool } from "./spool.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { graphOf, memorySources, type TextGraphOptions } from "../_fakes.ts";
+import { graphOf, memorySources, type TextGraphOptions } from "../_fixtures/fakes.ts";
 import type { BaseImage } from "./sources.ts";
 import { hostPlatform } from "#oci/platform.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { graphOf, layerOf, memoryDocuments } from "../_fakes.ts";
+import { graphOf, layerOf, memoryDocuments } from "../_fixtures/fakes.ts";
 import { digestOf } from "#oci/digest.ts";
 import { BuildCache } from "./build-cache.ts";
 

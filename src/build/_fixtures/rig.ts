@@ -21,10 +21,10 @@ import { writeLayer } from "#store/layer/diff.ts";
 import { layout } from "#store/layout.ts";
 import { openDatabase } from "#store/metadata/database.ts";
 import { OverlaySnapshotter } from "#store/snapshot/overlay-snapshotter.ts";
-import { type ContextFiles, contextTar } from "./_context-tar.ts";
-import type { BuildRequest } from "./build-request.ts";
-import { Builder } from "./builder.ts";
-import { applyChanges } from "./changes.ts";
+import { type ContextFiles, contextTar } from "./context-tar.ts";
+import type { BuildRequest } from "../build-request.ts";
+import { Builder } from "../builder.ts";
+import { applyChanges } from "../changes.ts";
 
 export interface RigOptions extends Partial<Omit<BuildRequest, "tags" | "buildArgs" | "labels">> {
   readonly tag?: string;

@@ -14,7 +14,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { closeFd } from "#linux/file-descriptor.ts";
-import { type ChainId, digestOf, parseChainId } from "#oci/digest.ts";
+import { digestOf, parseChainId, parseDiffId } from "#oci/digest.ts";
 import { readAll, sampleEntry } from "#oci/tar/tar-fixtures.ts";
 import { needs } from "../../../test/needs.ts";
 import { inChunks, NO_SIGNAL } from "../_fixtures.ts";
@@ -23,7 +23,8 @@ import { changes } from "./changes.ts";
 import { writeLayer, type WriteLayerOptions, type WrittenLayer } from "./diff.ts";
 
 const overlay = needs("root", "overlay");
-const [BASE, TOP] = ["base", "top"].map((name) => parseChainId(digestOf(name))) as [ChainId, ChainId];
+const BASE = parseChainId(digestOf("base"));
+const TOP = parseChainId(digestOf("top"));
 
 async function layerOf(
   upper: string,
@@ -75,7 +76,7 @@ overlay("a container's layer, unpacked on the same base elsewhere, shows the sam
   await using bench = openLayerBench();
   const upper = await changed(bench, live);
   const { tar, diffId, sizeBytes } = await layerOf(upper);
-  expect(diffId).toBe(digestOf(tar) as typeof diffId);
+  expect(diffId).toBe(parseDiffId(digestOf(tar)));
   await bench.snapshotter.commit("container", { chainId: TOP, diffId, sizeBytes });
   const wanted = bench.view(TOP, modelOf);
   const copy = parseChainId(digestOf("copy"));

@@ -1,9 +1,9 @@
-import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { EngineError, isErrno } from "#base/errors.ts";
-import { IgnorePatterns, type IgnoreMatch } from "#base/ignore-patterns.ts";
-import type { TarEntry } from "#oci/tar/tar-entry.ts";
-import { type TarBody, writeTar } from "#oci/tar/tar-writer.ts";
+import type { IgnoreMatch, IgnorePatterns } from "#base/ignore-patterns.ts";
+import { BLOCK_BYTES, paddingAfter, type TarEntry } from "#oci/tar/tar-entry.ts";
+import { encodeHeader, type TarBody } from "#oci/tar/tar-writer.ts";
 import { readFileChunks } from "./user-files.ts";
 
 export interface BuildContext {
@@ -26,12 +26,12 @@ const BATCH = 256 * 1024;
  * are left out.
  */
 export async function* packContext(context: BuildContext): AsyncGenerator<Uint8Array, void> {
-  yield* inBatches(writeTar(contextEntries(context)));
+  yield* pack(contextEntries(context));
 }
 
 /** A context that is nothing but files made up for the build. */
 export async function* packFiles(files: ReadonlyMap<string, Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  yield* inBatches(writeTar(extraEntries(files)));
+  yield* pack(extraEntries(files));
 }
 
 function* contextEntries(context: BuildContext): Generator<readonly [TarEntry, TarBody?]> {
@@ -56,7 +56,7 @@ function* folderEntries(
     const isLeftOut = match.isIgnored && !context.always.has(path);
     if (context.extra.has(path)) continue;
     if (isLeftOut && !mayHoldKept(context, path)) continue;
-    const stat = lstatSync(join(context.folder, path), { bigint: true });
+    const stat = lstatSync(join(context.folder, path));
     if (stat.isDirectory()) {
       if (!isLeftOut) yield [fileEntry(context, path, stat)];
       yield* folderEntries(context, path, match);
@@ -70,31 +70,18 @@ function mayHoldKept(context: BuildContext, path: string): boolean {
   return false;
 }
 
-interface FileFacts {
-  isFile(): boolean;
-  isDirectory(): boolean;
-  isSymbolicLink(): boolean;
-  isFIFO(): boolean;
-  isCharacterDevice(): boolean;
-  readonly mode: bigint;
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
-  readonly rdev: bigint;
-}
-
-function withContent(context: BuildContext, path: string, stat: FileFacts): readonly [TarEntry, TarBody?] {
+function withContent(context: BuildContext, path: string, stat: Stats): readonly [TarEntry, TarBody?] {
   const file = join(context.folder, path);
   if (!stat.isFile()) return [fileEntry(context, path, stat)];
   if (stat.size > SMALL_FILE) {
-    const size = Number(stat.size);
-    return [fileEntry(context, path, stat), readFileChunks(file, size)];
+    return [fileEntry(context, path, stat), readFileChunks(file, stat.size)];
   }
-  const bytes = readSmall(file);
+  const bytes = readSmall(file, stat.size);
   return [{ ...fileEntry(context, path, stat), size: bytes.length }, [bytes]];
 }
 
-/** The bytes as they are now: the size of `lstat` may have changed since. */
-function readSmall(file: string): Uint8Array {
+/** At most `size` bytes; fewer when the file has been cut since it was looked at. */
+function readSmall(file: string, size: number): Uint8Array {
   let fd: number;
   try {
     fd = openSync(file, "r");
@@ -107,7 +94,7 @@ function readSmall(file: string): Uint8Array {
     throw error;
   }
   try {
-    const bytes = new Uint8Array(fstatSync(fd).size);
+    const bytes = new Uint8Array(size);
     let length = 0;
     while (length < bytes.length) {
       const read = readSync(fd, bytes, length, bytes.length - length, null);
@@ -120,17 +107,19 @@ function readSmall(file: string): Uint8Array {
   }
 }
 
-function fileEntry(context: BuildContext, path: string, stat: FileFacts): TarEntry {
-  const facts = { path, mode: Number(stat.mode & 0o7777n), size: 0, mtimeNs: stat.mtimeNs };
+function fileEntry(context: BuildContext, path: string, stat: Stats): TarEntry {
+  // Whole seconds, as Docker sends them: they fit a plain header.
+  const mtimeNs = BigInt(Math.floor(stat.mtimeMs / 1000)) * 1_000_000_000n;
+  const facts = { path, mode: stat.mode & 0o7777, size: 0, mtimeNs };
   if (stat.isDirectory()) return entry({ ...facts, type: "directory" });
   if (stat.isSymbolicLink()) {
     return entry({ ...facts, type: "symlink", linkName: readlinkSync(join(context.folder, path)) });
   }
   if (stat.isFIFO()) return entry({ ...facts, type: "fifo" });
-  if (stat.isFile()) return entry({ ...facts, type: "file", size: Number(stat.size) });
+  if (stat.isFile()) return entry({ ...facts, type: "file", size: stat.size });
   const device = {
-    major: Number((stat.rdev >> 8n) & 0xfffn),
-    minor: Number((stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xfff00n)),
+    major: (stat.rdev >> 8) & 0xfff,
+    minor: (stat.rdev & 0xff) | ((stat.rdev >> 12) & 0xfff00),
   };
   return entry({ ...facts, type: stat.isCharacterDevice() ? "character" : "block", device });
 }
@@ -139,20 +128,58 @@ function entry(facts: Omit<TarEntry, "uid" | "gid" | "xattrs">): TarEntry {
   return { uid: 0, gid: 0, xattrs: new Map(), ...facts };
 }
 
-async function* inBatches(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  let batch = new Uint8Array(BATCH);
-  let length = 0;
-  for await (const chunk of source) {
-    if (chunk.length > BATCH - length) {
-      yield batch.subarray(0, length);
-      batch = new Uint8Array(BATCH);
-      length = 0;
-    }
-    if (chunk.length >= BATCH) yield chunk;
+/** The archive's bytes, gathered: a chunk for each header and file would cost several times what reading them does. */
+async function* pack(entries: Iterable<readonly [TarEntry, TarBody?]>): AsyncGenerator<Uint8Array, void> {
+  const batch = new Batch();
+  for (const [entry, body = []] of entries) {
+    for (const part of [encodeHeader(entry), ...(Symbol.iterator in body ? body : [])])
+      yield* batch.add(part);
+    if (!(Symbol.iterator in body)) yield* streamed(batch, entry, body);
+    yield* batch.add(PADDING.subarray(0, paddingAfter(entry.size)));
+  }
+  yield* batch.add(new Uint8Array(2 * BLOCK_BYTES));
+  yield batch.take();
+}
+
+/** A file that is cut or grows while it is sent would shift all that follows it, so that its length is kept to. */
+async function* streamed(
+  batch: Batch,
+  entry: TarEntry,
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    yield* batch.add(chunk);
+  }
+  if (size !== entry.size) {
+    throw new EngineError(
+      "conflict",
+      `Cannot send ${entry.path} to the build: it was changed while it was read`,
+    );
+  }
+}
+
+const PADDING = new Uint8Array(BLOCK_BYTES);
+
+class Batch {
+  #bytes = new Uint8Array(BATCH);
+  #length = 0;
+
+  /** Takes `part` in; gives out what has to go first. */
+  *add(part: Uint8Array): Generator<Uint8Array, void> {
+    if (part.length > BATCH - this.#length) yield this.take();
+    if (part.length > BATCH) yield part;
     else {
-      batch.set(chunk, length);
-      length += chunk.length;
+      this.#bytes.set(part, this.#length);
+      this.#length += part.length;
     }
   }
-  if (length > 0) yield batch.subarray(0, length);
+
+  take(): Uint8Array {
+    const full = this.#bytes.subarray(0, this.#length);
+    this.#bytes = new Uint8Array(BATCH);
+    this.#length = 0;
+    return full;
+  }
 }

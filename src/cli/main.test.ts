@@ -116,14 +116,8 @@ withExecutable("the executable obeys neither .env nor bunfig.toml of the folder 
     writeFileSync(join(folder, ".env"), "DOCKER_API_VERSION=evil\n");
     writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
     writeFileSync(join(folder, "evil.ts"), 'console.error("EVIL")\n');
-    const { stderr } = spawnSync(EXECUTABLE, ["--context", "x", "ps"], { cwd: folder, encoding: "utf8" });
-    expect(stderr).toStartWith('Cannot use context "x"');
-    const { stderr: second } = spawnSync(EXECUTABLE, ["-H", NOWHERE, "ps"], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    expect(second).not.toContain("evil");
-    expect(second).not.toContain("EVIL");
+    const { stderr } = spawnSync(EXECUTABLE, ["-H", NOWHERE, "ps"], { cwd: folder, encoding: "utf8" });
+    expect(stderr).toStartWith(`Cannot connect to the engine at ${NOWHERE}`);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,11 +1,15 @@
+import { read } from "node:fs";
 import { EngineClient } from "#api/client.ts";
 import { dial } from "#api/dial.ts";
 import { formatHost } from "#api/host.ts";
+import { isErrno } from "#base/errors.ts";
 import type { Context } from "./context.ts";
 import { startingDial } from "./engine-start.ts";
 import type { Target } from "./global-flags.ts";
 import type { Input } from "./input.ts";
 import { isTerminal, type Output } from "./output.ts";
+
+const INPUT_CHUNK = 128 * 1024;
 
 /** The world of a real process; nothing is connected before the first call. */
 export function realContext(
@@ -51,7 +55,26 @@ function standardInput(): Input {
       return columns > 0 && rows > 0 ? { rows, columns } : undefined;
     },
     async *[Symbol.asyncIterator]() {
-      for await (const chunk of process.stdin) yield chunk;
+      if (isTerminal(0)) for await (const chunk of process.stdin) yield chunk;
+      else yield* readDescriptor(0);
     },
   };
+}
+
+/** Files and pipes are read directly, in larger pieces than a stream takes. */
+async function* readDescriptor(fd: number): AsyncGenerator<Uint8Array, void> {
+  for (;;) {
+    const buffer = new Uint8Array(INPUT_CHUNK);
+    try {
+      const length = await new Promise<number>((resolve, reject) => {
+        read(fd, buffer, 0, buffer.length, null, (error, count) => (error ? reject(error) : resolve(count)));
+      });
+      if (length === 0) return;
+      yield buffer.subarray(0, length);
+    } catch (error) {
+      // A pipe that another program has set to non-blocking and is empty.
+      if (!isErrno(error, "EAGAIN")) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
 }

@@ -71,13 +71,15 @@ export class Engine implements AsyncDisposable {
         log,
       }),
     );
-    const volumes = VolumeStore.open({
-      root: paths.volumes,
-      records: database.documents("volumes"),
-      kernel,
-      log,
-      clock,
-    });
+    const volumes = disposal.use(
+      VolumeStore.open({
+        root: paths.volumes,
+        records: database.documents("volumes"),
+        kernel,
+        log,
+        clock,
+      }),
+    );
     const network = NetworkManager.open({
       kernel,
       database,

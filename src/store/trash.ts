@@ -66,13 +66,22 @@ export class Trash implements AsyncDisposable {
 
   /** Never rejects: what cannot be deleted is said and left for the next time. */
   async #deleteAll(): Promise<void> {
-    for (const name of readdirSync(this.#path)) {
+    for (const path of this.#contents()) {
       if (this.#isClosed) return;
       try {
-        await rm(join(this.#path, name), { recursive: true, force: true });
+        await rm(path, { recursive: true, force: true });
       } catch (error) {
-        this.#log.warn("cannot delete a removed directory", { path: join(this.#path, name), error });
+        this.#log.warn("cannot delete a removed directory", { path, error });
       }
+    }
+  }
+
+  #contents(): string[] {
+    try {
+      return readdirSync(this.#path).map((name) => join(this.#path, name));
+    } catch (error) {
+      this.#log.warn("cannot look for removed directories", { path: this.#path, error });
+      return [];
     }
   }
 }

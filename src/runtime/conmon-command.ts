@@ -1,10 +1,5 @@
 import { Fields, parseJson } from "#base/decode.ts";
 
-/** Where conmon's pipes lie in it; named to it by `_OCI_SYNCPIPE` and so on. */
-export const SYNC_FD = 3;
-export const START_FD = 4;
-export const ATTACH_FD = 5;
-
 /** Where the OCI runtime says why it failed. */
 export const RUNTIME_LOG = "log";
 

@@ -1,3 +1,4 @@
+import { isErrno } from "#base/errors.ts";
 import { closeFd, openPipe, writeFd } from "#linux/file-descriptor.ts";
 import { readPipe } from "#linux/packet-socket.ts";
 import { type Child, spawn } from "#linux/process.ts";
@@ -12,7 +13,7 @@ export interface ConmonOptions {
   readonly cwd: string;
   /** For the socket over which it gets a terminal. */
   readonly temporary: string;
-  /** Give it a start pipe and an attach pipe too, so that it waits to be attached to. */
+  /** It waits to be attached to before it calls the runtime: for an exec. */
   readonly waitsForAttach: boolean;
 }
 
@@ -20,7 +21,7 @@ export interface ConmonOptions {
  * A conmon that has just been started, and the pipes of its set-up:
  *
  *     engine                          conmon                      runtime
- *       │ start pipe ── one byte ─────▶│                             │       execs only: may begin
+ *       │ start pipe ── one byte ─────▶│                             │       the specification is there: begin
  *       │◀───────── {"data":0} ─ attach pipe                         │       execs only: the attach socket listens
  *       │ start pipe ── one byte ─────▶│── fork, exec ──────────────▶│       execs only: we are attached
  *       │◀───── {"data":<pid>} ─ sync pipe ◀───────── pid file ──────│
@@ -30,43 +31,44 @@ export interface ConmonOptions {
 export class ConmonProcess {
   readonly child: Child;
   readonly sync: SyncPipe;
+  /** For execs only. */
   readonly attach: SyncPipe | undefined;
   #startFd: number | undefined;
 
-  private constructor(child: Child, sync: SyncPipe, execPipes?: { attach: SyncPipe; startFd: number }) {
+  private constructor(child: Child, ours: { startFd: number; syncFd: number; attachFd: number | undefined }) {
     this.child = child;
-    this.sync = sync;
-    this.attach = execPipes?.attach;
-    this.#startFd = execPipes?.startFd;
+    this.#startFd = ours.startFd;
+    this.sync = new SyncPipe(ours.syncFd);
+    this.attach = ours.attachFd === undefined ? undefined : new SyncPipe(ours.attachFd);
   }
 
   /** @throws {EngineError} unavailable when conmon is not installed. */
   static start(options: ConmonOptions): ConmonProcess {
     const sync = openPipe();
-    const start = options.waitsForAttach ? openPipe() : undefined;
+    const start = openPipe();
     const attach = options.waitsForAttach ? openPipe() : undefined;
-    const theirs = [sync.writeEnd, ...(start ? [start.readEnd] : []), ...(attach ? [attach.writeEnd] : [])];
-    const ours = [sync.readEnd, ...(start ? [start.writeEnd] : []), ...(attach ? [attach.readEnd] : [])];
+    const theirs = [sync.writeEnd, start.readEnd, ...(attach ? [attach.writeEnd] : [])];
+    const ours = { syncFd: sync.readEnd, startFd: start.writeEnd, attachFd: attach?.readEnd };
     try {
-      const child = spawn(options.command, {
-        cwd: options.cwd,
-        env: environment(options),
-        fds: theirs,
-        stderr: "pipe",
-      });
-      const pipes = start && attach && { attach: new SyncPipe(attach.readEnd), startFd: start.writeEnd };
-      return new ConmonProcess(child, new SyncPipe(sync.readEnd), pipes);
+      const { command, cwd } = options;
+      const child = spawn(command, { cwd, env: environment(options), fds: theirs, stderr: "pipe" });
+      return new ConmonProcess(child, ours);
     } catch (error) {
-      for (const fd of ours) closeFd(fd);
+      for (const fd of Object.values(ours)) if (fd !== undefined) closeFd(fd);
       throw error;
     } finally {
       for (const fd of theirs) closeFd(fd);
     }
   }
 
-  /** Lets a waiting conmon go on. */
+  /** Lets a waiting conmon go on. One that has ended does not mind. */
   proceed(): void {
-    if (this.#startFd !== undefined) writeFd(this.#startFd, new Uint8Array(1));
+    if (this.#startFd === undefined) return;
+    try {
+      writeFd(this.#startFd, new Uint8Array(1));
+    } catch (error) {
+      if (!isErrno(error, "EPIPE")) throw error;
+    }
   }
 
   /** What conmon itself complained of before it let go of its stderr. */
@@ -74,7 +76,7 @@ export class ConmonProcess {
     return this.child.stderr ? (await new Response(this.child.stderr).text()).trim() : "";
   }
 
-  /** Closes the set-up pipes; conmon goes on. */
+  /** Closes the set-up pipes but the sync pipe, which closes with conmon; conmon goes on. */
   async release(): Promise<void> {
     if (this.#startFd !== undefined) closeFd(this.#startFd);
     this.#startFd = undefined;
@@ -118,6 +120,7 @@ function environment({ temporary, waitsForAttach }: ConmonOptions): Record<strin
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     TMPDIR: temporary,
     _OCI_SYNCPIPE: "3",
-    ...(waitsForAttach && { _OCI_STARTPIPE: "4", _OCI_ATTACHPIPE: "5" }),
+    _OCI_STARTPIPE: "4",
+    ...(waitsForAttach && { _OCI_ATTACHPIPE: "5" }),
   };
 }

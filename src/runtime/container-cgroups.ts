@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isErrno } from "#base/errors.ts";
 
 /** Where the kernel counts its kills for memory: cgroup v2, then v1. */
@@ -11,6 +11,8 @@ const OOM_COUNTERS: readonly (readonly [file: string, key: string])[] = [
 /** The cgroups of containers, which have the same path in every hierarchy. */
 export class ContainerCgroups {
   readonly #roots: readonly string[];
+  /** Folders above the containers' cgroups, which the OCI runtime made. */
+  readonly #parents = new Set<string>();
 
   /** `roots`: the mount points of the hierarchies (`cgroupRoots` of `linux/`). */
   constructor(roots: readonly string[]) {
@@ -27,7 +29,15 @@ export class ContainerCgroups {
   /** Removes the container's cgroups; those that are gone already count as removed. False when one is in use. */
   remove(path: string): boolean {
     if (!/^\/[^/]/.test(path) || path.split("/").includes("..")) return false;
+    for (let parent = dirname(path); parent !== "/"; parent = dirname(parent)) this.#parents.add(parent);
     return this.#roots.map((root) => removeTree(join(root, path))).every(Boolean);
+  }
+
+  /** Removes the folders above those that were removed, if they are empty; the next container's would need them. */
+  removeParents(): void {
+    const innerFirst = [...this.#parents].toSorted((a, b) => b.length - a.length);
+    for (const parent of innerFirst) for (const root of this.#roots) removeIfEmpty(join(root, parent));
+    this.#parents.clear();
   }
 }
 
@@ -40,6 +50,14 @@ function findCounter(file: string, key: string): number | undefined {
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENODEV")) return undefined;
     throw error;
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT", "EBUSY", "ENOTEMPTY")) throw error;
   }
 }
 

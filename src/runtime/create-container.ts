@@ -3,17 +3,18 @@ import { join } from "node:path";
 import { EngineError } from "#base/errors.ts";
 import { findProgram } from "#linux/process.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
+import { abandonContainer } from "./abandon-container.ts";
 import { type BundleRecord, findStartTime, writeRecord } from "./bundle-record.ts";
 import { createCommand } from "./conmon-command.ts";
 import { ConmonProcess } from "./conmon-process.ts";
 import type { ContainerPlace } from "./container-place.ts";
 import { KeptContainer } from "./kept-container.ts";
-import { removeRemains } from "./remove-bundle.ts";
 import { readRuntimeLog } from "./runtime-log.ts";
 import { startError } from "./start-error.ts";
 
 export interface CreateRequest {
-  readonly spec: RuntimeSpec;
+  /** May still be in the making: conmon is started meanwhile. Its rejection is passed on. */
+  readonly spec: RuntimeSpec | Promise<RuntimeSpec>;
   readonly log: { readonly path?: string };
   readonly tty: boolean;
   readonly openStdin: boolean;
@@ -21,8 +22,6 @@ export interface CreateRequest {
   /** Name of the OCI runtime. */
   readonly runtime: string;
 }
-
-const SIGTERM = 15;
 
 /**
  * Writes the bundle and has conmon create the container. When it fails, or `signal` fires, nothing is left.
@@ -34,23 +33,40 @@ export async function createContainer(
   signal: AbortSignal,
 ): Promise<KeptContainer> {
   signal.throwIfAborted();
-  const { id, layout } = place;
+  // When conmon cannot even be started nobody else would look at it.
+  Promise.resolve(request.spec).catch(() => undefined);
+  const { tty, openStdin, stdinOnce } = request;
+  mkdirSync(place.layout.bundle(place.id), { recursive: true, mode: 0o700 });
+  const conmon = startConmon(place, request);
+  const conmonPid = conmon.child.pid;
+  const record = { runtime: request.runtime, conmonPid, cgroupPath: "", tty, openStdin, stdinOnce };
+  const cancelled = Promise.withResolvers<never>();
+  const abort = (): void => cancelled.reject(cancellation(place.id, signal));
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([finish(place, request, { conmon, record }), cancelled.promise]);
+  } catch (error) {
+    const keeper = { kill: (number: number) => conmon.child.kill(number), ended: conmon.child.exited };
+    await abandonContainer(place, record, keeper);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+    await Promise.all([conmon.release(), conmon.sync.close()]);
+  }
+}
+
+/** conmon loads, and waits at its start pipe. */
+function startConmon({ id, layout, runtime }: ContainerPlace, request: CreateRequest): ConmonProcess {
   const bundle = layout.bundle(id);
-  const runtime = place.runtime(request.runtime);
-  mkdirSync(bundle, { recursive: true, mode: 0o700 });
-  writeFileSync(
-    join(bundle, "config.json"),
-    JSON.stringify(place.filters.withFilter(request.spec, runtime)),
-    { mode: 0o600 },
-  );
-  const conmon = ConmonProcess.start({
+  const { path, root } = runtime(request.runtime);
+  return ConmonProcess.start({
     command: createCommand(
       {
         conmon: findProgram("conmon"),
         id,
         uuid: id,
-        runtime: runtime.path,
-        runtimeRoot: runtime.root,
+        runtime: path,
+        runtimeRoot: root,
         directory: bundle,
         tty: request.tty,
         openStdin: request.openStdin,
@@ -62,56 +78,41 @@ export async function createContainer(
     temporary: layout.temporary,
     waitsForAttach: false,
   });
-  const record = { ...recordOf(request), conmonPid: conmon.child.pid };
-  writeRecord(bundle, record);
-  // conmon hands the signal on to the runtime, whose end is the failure that we then read.
-  const abort = (): void => conmon.child.kill(SIGTERM);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    const pid = await createdPid(conmon, request, { bundle, signal });
-    place.filters.learn(id, request.spec, runtime);
-    return keep(place, record, { pid, conmon });
-  } catch (error) {
-    await conmon.child.exited;
-    await place.runtime(request.runtime).deleteForce(id);
-    await removeRemains(place, record);
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
-    await conmon.release();
-  }
 }
 
-function recordOf({
-  spec,
-  tty,
-  openStdin,
-  stdinOnce,
-  runtime,
-}: CreateRequest): Omit<BundleRecord, "conmonPid"> {
-  return { runtime, cgroupPath: spec.linux.cgroupsPath ?? "", tty, openStdin, stdinOnce };
+/**
+ * The record is there before `config.json`, and that before conmon may begin: when we die at any moment, there is
+ * nothing that conmon could create, or the next engine knows of it.
+ */
+async function finish(
+  place: ContainerPlace,
+  request: CreateRequest,
+  { conmon, record }: { conmon: ConmonProcess; record: BundleRecord },
+): Promise<KeptContainer> {
+  const { id, layout, filters } = place;
+  const bundle = layout.bundle(id);
+  const spec = await request.spec;
+  const runtime = place.runtime(request.runtime);
+  const known = { ...record, cgroupPath: spec.linux.cgroupsPath ?? "" };
+  writeRecord(bundle, known);
+  const config = JSON.stringify(filters.withFilter(spec, runtime));
+  writeFileSync(join(bundle, "config.json"), config, { mode: 0o600 });
+  conmon.proceed();
+  const pid = await createdPid(conmon, spec, bundle);
+  filters.learn(id, spec, runtime);
+  return keep(place, known, { pid, conmon });
 }
 
-async function createdPid(
-  conmon: ConmonProcess,
-  { spec }: CreateRequest,
-  { bundle, signal }: { bundle: string; signal: AbortSignal },
-): Promise<number> {
+async function createdPid(conmon: ConmonProcess, spec: RuntimeSpec, bundle: string): Promise<number> {
   const message = await conmon.sync.next();
-  if (signal.aborted) {
-    conmon.child.kill(SIGTERM);
-    throw new EngineError("cancelled", "Cannot create the container: it was cancelled", {
-      cause: signal.reason,
-    });
-  }
   if (message && message.data > 0) return message.data;
   const reason = readRuntimeLog(bundle) || message?.message;
-  if (reason)
+  if (reason) {
     throw startError("create", reason, { command: spec.process.args[0] ?? "", cwd: spec.process.cwd });
-  const complaint = await conmon.complaint();
+  }
   throw new EngineError(
     "internal",
-    `Cannot create the container: conmon ended without a report: ${complaint}`,
+    `Cannot create the container: conmon ended without a report: ${await conmon.complaint()}`,
   );
 }
 
@@ -125,4 +126,10 @@ function keep(
   const record = { ...partial, init: { pid, startTime: findStartTime(pid) ?? "" } };
   writeRecord(place.layout.bundle(place.id), record);
   return new KeptContainer(place, record, { keeperEnded: conmon.child.exited, init });
+}
+
+function cancellation(id: string, signal: AbortSignal): EngineError {
+  return new EngineError("cancelled", `Cannot create container ${id}: it was cancelled`, {
+    cause: signal.reason,
+  });
 }

@@ -128,7 +128,7 @@ testHere(
       .split("\0")
       .filter((entry) => entry !== "")
       .map((entry) => entry.split("=")[0] ?? "");
-    expect(names.toSorted()).toEqual(["PATH", "TMPDIR", "_OCI_SYNCPIPE"]);
+    expect(names.toSorted()).toEqual(["PATH", "TMPDIR", "_OCI_STARTPIPE", "_OCI_SYNCPIPE"]);
   },
 );
 

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "bun:test";
+import { newId } from "#base/ids.ts";
 import { needs } from "../../test/needs.ts";
 import { StartError } from "./start-error.ts";
 import { RuntimeFixture } from "./testing/runtime-fixture.ts";
@@ -170,6 +171,40 @@ testHere("a cancelled create leaves nothing", async () => {
   await expect(creating).rejects.toThrow("cancelled");
   expect(existsSync(fixture.runtime.bundlePath(id))).toBe(false);
   expect(existsSync(join(fixture.run, "crun", id))).toBe(false);
+});
+
+testHere("a specification may come later, and its failure is the create's", async () => {
+  const io = { log: {}, tty: false, openStdin: false, stdinOnce: false };
+  const later = Bun.sleep(30).then(() => fixture.spec(["sh", "-c", "exit 3"]));
+  const id = fixture.newId();
+  await fixture.runtime.create({ id, spec: later, ...io }, AbortSignal.timeout(5000));
+  await fixture.runtime.start(id);
+  expect((await fixture.runtime.exited(id)).exitCode).toBe(3);
+
+  const failing = Bun.sleep(5).then(() => Promise.reject(new Error("no network")));
+  const other = fixture.newId();
+  const creating = fixture.runtime.create({ id: other, spec: failing, ...io }, AbortSignal.timeout(5000));
+  await expect(creating).rejects.toThrow("no network");
+  expect(existsSync(fixture.runtime.bundlePath(other))).toBe(false);
+});
+
+testHere("no descriptor stays open when containers and execs are gone", async () => {
+  const count = () => readdirSync("/proc/self/fd").length;
+  const once = async () => {
+    const id = await fixture.create(["sleep", "60"]);
+    await using _attachment = await fixture.runtime.attach(id);
+    await fixture.runtime.start(id);
+    const io = { tty: false, openStdin: false, detach: false };
+    const { process } = fixture.spec(["true"]);
+    const exec = await fixture.runtime.exec(id, { execId: newId(), process, ...io });
+    await exec.exited;
+    await exec.attachment?.[Symbol.asyncDispose]();
+    await fixture.runtime.delete(id);
+  };
+  await once();
+  const before = count();
+  for (let round = 0; round < 10; round++) await once();
+  expect(count()).toBeLessThanOrEqual(before + 2);
 });
 
 testHere("an unknown runtime is refused with Docker's text", async () => {

@@ -7,6 +7,7 @@ import type { Kernel } from "#linux/kernel.ts";
 import { findProgram } from "#linux/process.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
 import type { Attachment } from "./attachment.ts";
+import { CgroupWarmUp } from "./cgroup-warm-up.ts";
 import { ContainerCgroups } from "./container-cgroups.ts";
 import type { ContainerExit } from "./container-exit.ts";
 import type { ContainerPlace } from "./container-place.ts";
@@ -38,7 +39,8 @@ export interface RuntimeOptions {
 
 export interface CreateOptions {
   readonly id: string;
-  readonly spec: RuntimeSpec;
+  /** May still be in the making (mounts, network): conmon loads meanwhile. Its rejection is passed on. */
+  readonly spec: RuntimeSpec | Promise<RuntimeSpec>;
   /** Where the output goes, in the CRI text format; nowhere when there is no path. The file is appended to. */
   readonly log: { readonly path?: string };
   readonly tty: boolean;
@@ -58,13 +60,16 @@ export class Runtime {
   readonly #layout: RunLayout;
   readonly #cgroups: ContainerCgroups;
   readonly #filters = new SeccompFilters();
+  readonly #warmUp: CgroupWarmUp;
   readonly #runtimes = new Map<string, OciRuntime>();
   readonly #kept = new Map<string, KeptContainer>();
 
   private constructor(options: RuntimeOptions) {
     this.#options = options;
     this.#layout = new RunLayout(options.runDirectory);
-    this.#cgroups = new ContainerCgroups(cgroupRoots(options.kernel.mounts()));
+    const mounts = options.kernel.mounts();
+    this.#cgroups = new ContainerCgroups(cgroupRoots(mounts));
+    this.#warmUp = new CgroupWarmUp(mounts, options.log);
     for (const folder of [this.#layout.containers, this.#layout.steps, this.#layout.exits]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
@@ -85,6 +90,14 @@ export class Runtime {
   }
 
   /**
+   * Says that a container, an exec or a step is about to be started, which is then faster (`CgroupWarmUp`). `create`,
+   * `exec` and `runToEnd` say so themselves; whoever knows some milliseconds earlier gains those.
+   */
+  anticipate(): void {
+    this.#warmUp.begin();
+  }
+
+  /**
    * Makes a container whose process waits for `start`. When it fails nothing is left but what the caller made.
    * @throws {StartError} when the process cannot be started: a missing program, a bad working directory
    * @throws {EngineError} conflict when the id is taken, invalid for an unknown runtime, unavailable without conmon
@@ -93,6 +106,7 @@ export class Runtime {
     if (this.#kept.has(options.id)) {
       throw new EngineError("conflict", `Cannot create container ${options.id}: it exists already`);
     }
+    this.anticipate();
     const runtime = options.runtime ?? this.#defaultRuntime;
     const container = await createContainer(this.#place(options.id), { ...options, runtime }, signal);
     this.#kept.set(options.id, container);
@@ -150,6 +164,7 @@ export class Runtime {
    * @throws {StartError} when it cannot be started
    */
   async exec(id: string, options: ExecOptions): Promise<RunningExec> {
+    this.anticipate();
     const { runtime } = this.#get(id);
     return await startExec(id, options, { layout: this.#layout, runtime, connector: this.#options.kernel });
   }
@@ -165,6 +180,7 @@ export class Runtime {
    * @throws {EngineError} cancelled
    */
   async runToEnd(options: StepOptions, signal: AbortSignal): Promise<{ exitCode: number }> {
+    this.anticipate();
     return await runStep(options, this.#stepTools(), signal);
   }
 
@@ -182,6 +198,11 @@ export class Runtime {
       all.push(found.recovered);
     }
     return all;
+  }
+
+  /** Removes what only containers need, if there is none. Containers that run are left as they are. */
+  close(): void {
+    this.#cgroups.removeParents();
   }
 
   #get(id: string): KeptContainer {

@@ -12,7 +12,7 @@ import { generateSpec } from "../spec/generate-spec.ts";
 import type { SpecInput } from "../spec/spec-input.ts";
 
 const APPLETS =
-  "sh true false cat echo sleep ls id mount ps kill head yes env pwd seq readlink stty wc grep tr rm dd od hostname";
+  "sh true false cat echo sleep ls id mount ps kill head yes env pwd seq readlink stty wc grep tr rm dd od hostname find mkdir";
 
 /** A runtime over a temporary run directory, and a busybox root that all its containers share. */
 export class RuntimeFixture implements AsyncDisposable {
@@ -98,6 +98,7 @@ export class RuntimeFixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const id of this.#ids) await this.runtime.delete(id);
+    this.runtime.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -78,9 +78,12 @@ export class TestEngine implements AsyncDisposable {
     this.bridge = `dt${process.pid % 100_000}x${serial++}`;
   }
 
-  /** Starts an engine and gives it the image `busybox:latest`. */
-  static async start(): Promise<TestEngine> {
+  /** Starts an engine and gives it the image `busybox:latest`. @param prepare called before the engine starts */
+  static async start(
+    prepare: (engine: TestEngine) => Promise<void> = async () => undefined,
+  ): Promise<TestEngine> {
     const engine = new TestEngine(await mkdtemp(join(tmpdir(), "darse-test-")));
+    await prepare(engine);
     await engine.startDaemon();
     const { code, stderr } = await engine.darse([
       "import",
@@ -196,6 +199,11 @@ export class TestEngine implements AsyncDisposable {
     if (this.#daemon === undefined) await this.startDaemon();
     await this.removeAll();
     await this.stopDaemon("SIGTERM");
+    await this.forget();
+  }
+
+  /** Deletes the folders of an engine that has stopped. */
+  async forget(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
 }

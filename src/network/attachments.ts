@@ -36,8 +36,8 @@ export class Attachments {
   }
 
   remove(id: string): void {
-    this.#table.remove(id);
     this.#byId.delete(id);
+    this.#table.remove(id);
   }
 
   /** The one that publishes a port which `binding` would also answer on. */

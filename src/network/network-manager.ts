@@ -224,7 +224,16 @@ export class NetworkManager {
   async #release(id: string): Promise<void> {
     const attachment = this.#attachments.find(id);
     if (!attachment) return;
-    this.#attachments.remove(id);
+    try {
+      this.#attachments.remove(id);
+    } finally {
+      // what the kernel holds goes, even when the disk is too full to note it
+      await this.#takeBack(attachment);
+    }
+  }
+
+  async #takeBack(attachment: Attachment): Promise<void> {
+    const { id } = attachment;
     if (attachment.ports.length > 0) this.#unpublish();
     await this.#held.get(id)?.[Symbol.asyncDispose]();
     this.#held.delete(id);

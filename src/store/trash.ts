@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statfsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as setTimeoutAsync } from "node:timers/promises";
@@ -10,6 +10,9 @@ import { PRIVATE_MODE } from "./layout.ts";
 const DEFAULT_DELAY_MS = 2000;
 
 const DISPOSE_MS = 3000;
+
+/** With less room than this nothing is kept lying. */
+const CRAMPED_BYTES = 1_000_000_000;
 
 /**
  * Where removed directories go: a rename at once, the deletion later and in the background, one after another. What a
@@ -60,8 +63,14 @@ export class Trash implements AsyncDisposable {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
-    this.#timer = setTimeout(() => void this.empty(), this.#delayMs);
+    this.#timer = setTimeout(() => void this.empty(), this.#isCramped() ? 0 : this.#delayMs);
     this.#timer.unref();
+  }
+
+  /** On a disk that is nearly full what was removed goes at once. */
+  #isCramped(): boolean {
+    const { bavail, bsize } = statfsSync(this.#path);
+    return bavail * bsize < CRAMPED_BYTES;
   }
 
   /** Never rejects: what cannot be deleted is said and left for the next time. */

@@ -5,12 +5,14 @@ import { type DocumentTable, openDocuments } from "./documents.ts";
 import { type Leases, openLeases } from "./leases.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { openReferences, type References } from "./references.ts";
+import { Reserve } from "./reserve.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
 
 /**
  * The records of one engine, in one SQLite file: names of images, leases, and documents of every other room. Calls are
  * synchronous and take microseconds. A process killed at any moment loses nothing that was written; a machine that loses
- * power may lose the last writes, never their order.
+ * power may lose the last writes, never their order. A disk that is full is no reason to forget what happened: see
+ * `Reserve`.
  */
 export interface Database extends Disposable {
   readonly references: References;
@@ -30,7 +32,8 @@ export const IN_MEMORY = ":memory:";
  * @throws {EngineError} conflict when a newer Darse has written it; corrupt when it is not a database
  */
 export function openDatabase(path: string, clock: Clock = systemClock): Database {
-  const sqlite = openFile(path);
+  const reserve = path === IN_MEMORY ? undefined : new Reserve(`${path}.reserve`);
+  const sqlite = openFile(path, reserve);
   try {
     migrate(sqlite, path);
   } catch (error) {
@@ -46,9 +49,9 @@ export function openDatabase(path: string, clock: Clock = systemClock): Database
   };
 }
 
-function openFile(path: string): Sqlite {
+function openFile(path: string, reserve: Reserve | undefined): Sqlite {
   try {
-    const sqlite = openSqlite(path);
+    const sqlite = openSqlite(path, reserve);
     if (path !== IN_MEMORY) chmodSync(path, 0o600);
     sqlite.rows("PRAGMA journal_mode = WAL");
     sqlite.run("PRAGMA synchronous = NORMAL");

@@ -15,14 +15,44 @@ export interface Sqlite {
   close(): void;
 }
 
-/** Opens or creates a database file; prepared statements are kept by their text. */
-export function openSqlite(path: string): Sqlite {
+/** Room kept back for a full disk: see `Reserve`. */
+export interface SpareRoom {
+  spend(): boolean;
+  renew(): void;
+}
+
+/**
+ * Opens or creates a database file; prepared statements are kept by their text.
+ *
+ * @param room asked when the disk is full: what it made room for is tried once more
+ */
+export function openSqlite(path: string, room?: SpareRoom): Sqlite {
   const database = new BunDatabase(path, { create: true, strict: true });
   const query = (statement: string) => database.query<SqlRow, SqlValue[]>(statement);
+  const insist = <T>(work: () => T): T => {
+    try {
+      const result = work();
+      room?.renew();
+      return result;
+    } catch (error) {
+      if (!isDiskFull(error) || !room?.spend()) throw error;
+      return work();
+    }
+  };
   return {
-    run: (statement, ...values) => void query(statement).run(...values),
+    run(statement, ...values) {
+      const once = (): void => void query(statement).run(...values);
+      // a transaction is tried again as a whole
+      if (database.inTransaction) once();
+      else insist(once);
+    },
     rows: (statement, ...values) => query(statement).all(...values),
-    transaction: (work) => (database.inTransaction ? work() : database.transaction(work).immediate()),
+    transaction: (work) =>
+      database.inTransaction ? work() : insist(() => database.transaction(work).immediate()),
     close: () => database.close(),
   };
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
 }

@@ -229,5 +229,7 @@ test("nothing listening is unavailable, by the name of the socket", async () => 
   const missing = dial({ kind: "unix", path: "/tmp/darse-no-such.sock" }).catch((error: unknown) => error);
   const error = await missing;
   expect(EngineError.is(error, "unavailable")).toBe(true);
-  expect(String(error)).toContain("Cannot connect to the engine at unix:///tmp/darse-no-such.sock: ENOENT");
+  expect(String(error)).toContain(
+    "Cannot connect to the engine at unix:///tmp/darse-no-such.sock: there is no such socket",
+  );
 });

@@ -14,6 +14,13 @@ export interface Connection {
   destroy(reason?: unknown): void;
 }
 
+const REASON: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such socket",
+  ECONNREFUSED: "connection refused",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+};
+
 export type Dial = (host: Host) => Promise<Connection>;
 
 /**
@@ -30,7 +37,7 @@ export const dial: Dial = async (host) => {
     const kind = code === "EACCES" || code === "EPERM" ? "forbidden" : "unavailable";
     throw new EngineError(
       kind,
-      `Cannot connect to the engine at ${formatHost(host)}: ${code || String(error)}`,
+      `Cannot connect to the engine at ${formatHost(host)}: ${REASON[code] ?? (code || String(error))}`,
       {
         cause: error,
       },
@@ -39,52 +46,68 @@ export const dial: Dial = async (host) => {
 };
 
 export async function dialBun(host: Host): Promise<Connection> {
-  const { promise: opened, resolve } = Promise.withResolvers<Connection>();
-  let wake: (() => void) | undefined;
-  const drained = (): void => {
-    wake?.();
-    wake = undefined;
-  };
-  const flow = { pause: () => {}, resume: () => {} };
-  const input = new ChunkQueue({ pause: () => flow.pause(), resume: () => flow.resume() });
-  let isClosed = false;
-  const closed = (error: unknown): void => {
-    isClosed = true;
-    if (error === undefined) input.end();
-    else input.fail(error);
-    drained();
-  };
-  const socket = {
-    open(s: Bun.Socket): void {
-      flow.pause = () => s.pause();
-      flow.resume = () => s.resume();
-      const write = async (data: Uint8Array): Promise<void> => {
-        for (let rest = data; rest.length > 0; ) {
-          if (isClosed)
-            throw new EngineError("unavailable", "Cannot write to the engine: it closed the connection");
-          const written = Math.max(0, s.write(rest));
-          rest = rest.subarray(written);
-          if (rest.length > 0) await new Promise<void>((done) => (wake = done));
-        }
-      };
-      const destroy = (reason?: unknown): void => {
-        closed(reason);
-        s.terminate();
-      };
-      resolve({ input, write, end: () => s.shutdown(), destroy });
+  const connection = new BunConnection();
+  const options = { socket: connection.handlers, allowHalfOpen: true };
+  if (host.kind === "unix") await Bun.connect({ ...options, unix: host.path });
+  else await Bun.connect({ ...options, hostname: host.address, port: host.port });
+  return connection;
+}
+
+class BunConnection implements Connection {
+  readonly input = new ChunkQueue({
+    pause: () => this.#socket?.pause(),
+    resume: () => this.#socket?.resume(),
+  });
+  readonly handlers = {
+    open: (socket: Bun.Socket): void => {
+      this.#socket = socket;
     },
-    data: (_: Bun.Socket, chunk: Uint8Array) => input.push(chunk),
-    drain: drained,
-    end: () => input.end(),
-    close: (_: Bun.Socket, error?: Error) => closed(error && lost(error)),
-    error: (_: Bun.Socket, error: Error) => closed(lost(error)),
+    data: (_: Bun.Socket, chunk: Uint8Array) => this.input.push(chunk),
+    drain: () => this.#drained(),
+    end: () => this.input.end(),
+    close: (_: Bun.Socket, error?: Error) => this.#closed(error && lost(error)),
+    error: (_: Bun.Socket, error: Error) => this.#closed(lost(error)),
     // `Bun.connect` rejects as well; that is the one that is awaited.
     connectError: () => undefined,
   };
-  const options = { socket, allowHalfOpen: true };
-  if (host.kind === "unix") await Bun.connect({ ...options, unix: host.path });
-  else await Bun.connect({ ...options, hostname: host.address, port: host.port });
-  return await opened;
+  #socket: Bun.Socket | undefined;
+  #isClosed = false;
+  #wake: (() => void) | undefined;
+
+  async write(data: Uint8Array): Promise<void> {
+    for (let rest = data; rest.length > 0; ) {
+      if (this.#isClosed || !this.#socket) {
+        throw new EngineError("unavailable", "Cannot write to the engine: it closed the connection");
+      }
+      rest = rest.subarray(Math.max(0, this.#socket.write(rest)));
+      if (rest.length > 0) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  end(): void {
+    this.#socket?.shutdown();
+  }
+
+  destroy(reason?: unknown): void {
+    this.#closed(reason);
+    this.#socket?.terminate();
+  }
+
+  #closed(error: unknown): void {
+    this.#isClosed = true;
+    if (error === undefined) this.input.end();
+    else this.input.fail(error);
+    this.#drained();
+  }
+
+  #drained(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
 }
 
 export async function dialNode(host: Host): Promise<Connection> {

@@ -1,7 +1,10 @@
-import type { Credentials } from "#registry/authorizer.ts";
+import type { PullOptions } from "#image/pull.ts";
 import type { Platform } from "#oci/platform.ts";
 import type { Reference } from "#oci/reference.ts";
 import type { StepNetwork, StepResources, StepRlimit } from "./graph/run-operation.ts";
+
+/** What signs in at a registry. */
+export type Credentials = NonNullable<PullOptions["credentials"]>;
 
 /** A build as a client asks for it. */
 export interface BuildRequest {

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { needs } from "../../test/needs.ts";
-import { type ContextFiles, contextTar, Rig } from "./_rig.ts";
+import { type ContextFiles, contextTar } from "./_fixtures/context-tar.ts";
+import { Rig } from "./_fixtures/rig.ts";
 
 const onHost = needs("root", "overlay", "crun", "nft", "busybox");
 const test = (name: string, work: () => Promise<void>): void => onHost(name, work, 30_000);

@@ -4,7 +4,6 @@ import { newId } from "#base/ids.ts";
 import { decompressed } from "#image/decompress.ts";
 import type { Image, Progress } from "#image/image.ts";
 import type { ImageStore } from "#image/image-store.ts";
-import type { Kernel } from "#linux/kernel.ts";
 import type { ChainId, Digest } from "#oci/digest.ts";
 import { chainIds, digestOf } from "#oci/digest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
@@ -17,7 +16,7 @@ import { ContextRegistry, SharedContext } from "./context/context-registry.ts";
 import { knownSelectionDigest, selectFiles } from "./context/select.ts";
 import { type Dockerfile, parseDockerfile } from "./dockerfile/parse.ts";
 import type { ExecutorOptions } from "./executor/executor-options.ts";
-import { StepExecutor } from "./executor/step-executor.ts";
+import { type MountTable, StepExecutor } from "./executor/step-executor.ts";
 import { imageOf } from "./exporter/image-of.ts";
 import { BuildArgs } from "./graph/build-args.ts";
 import { buildGraph } from "./graph/build-graph.ts";
@@ -70,7 +69,7 @@ export class Builder {
   }
 
   /** Once, at start: removes mounts and folders of steps that a dead engine left. */
-  async recover(kernel: Pick<Kernel, "mounts" | "unmount">): Promise<void> {
+  async recover(kernel: MountTable): Promise<void> {
     await this.#executor.recover(kernel);
   }
 

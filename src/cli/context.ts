@@ -12,7 +12,7 @@ export interface Context {
   readonly input: Input;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Epoch milliseconds. */
-  now(): number;
+  readonly now: () => number;
   /** Calls `handle` for each of `signals` until disposed; they no longer end the process then. */
   onSignals(signals: readonly string[], handle: (signal: string) => void): Disposable;
 }

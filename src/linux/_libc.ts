@@ -1,6 +1,6 @@
 import { dlopen, read } from "bun:ffi";
 import { errnoNumber, SystemCallError } from "./errno.ts";
-import { encodeName } from "./file-name.ts";
+import { encodeName } from "#base/file-name.ts";
 
 /**
  * The C library, by `bun:ffi`: the only place where foreign functions are bound. Private to this room.

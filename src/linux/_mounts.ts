@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { check, cPath, libc } from "./_libc.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { errnoNumber, SystemCallError } from "./errno.ts";
-import { decodeName } from "./file-name.ts";
+import { decodeName } from "#base/file-name.ts";
 import type { MountOptions, Mounts } from "./kernel.ts";
 import { parseMountInfo } from "./mountinfo.ts";
 

@@ -21,7 +21,7 @@ import {
 } from "./constants.ts";
 import { errnoNumber, SystemCallError } from "./errno.ts";
 import { readFd, timespecs } from "./file-descriptor.ts";
-import { decodeName } from "./file-name.ts";
+import { decodeName } from "#base/file-name.ts";
 import type { DeviceNumber, FileStat, RootDirectory } from "./root-directory.ts";
 
 const ENOSYS = errnoNumber("ENOSYS");

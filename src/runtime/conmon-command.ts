@@ -38,11 +38,8 @@ export function createCommand(
  * would read as the container's: the code goes to `<directory>/exit` and the sync pipe.
  */
 export function execCommand(command: ConmonCommand, processSpec: string): string[] {
-  return [
-    ...common(command),
-    ...["--exec", "--exec-attach", "--exec-process-spec", processSpec],
-    ...["--persist-dir", command.directory, "--log-path", "none"],
-  ];
+  const exec = ["--exec", "--exec-attach", "--exec-process-spec", processSpec];
+  return [...common(command), ...exec, "--persist-dir", command.directory, "--log-path", "none"];
 }
 
 /**
@@ -50,18 +47,23 @@ export function execCommand(command: ConmonCommand, processSpec: string): string
  * its own all the same, and process 1 inherits it when we die.
  */
 function common(command: ConmonCommand): string[] {
-  return [
-    command.conmon,
-    ...["--api-version", "1", "--sync", "--full-attach", "--no-sync-log", "--log-level", "error"],
-    ...["--cid", command.id, "--cuuid", command.uuid, "--bundle", command.directory],
-    ...["--container-pidfile", `${command.directory}/pid`],
-    ...["--runtime", command.runtime, "--runtime-arg", `--root=${command.runtimeRoot}`],
+  const options: [string, string][] = [
+    ["--api-version", "1"],
+    ["--log-level", "error"],
+    ["--cid", command.id],
+    ["--cuuid", command.uuid],
+    ["--bundle", command.directory],
+    ["--container-pidfile", `${command.directory}/pid`],
+    ["--runtime", command.runtime],
+    ["--runtime-arg", `--root=${command.runtimeRoot}`],
     // Its stderr would do, were it not the terminal already when the runtime fails late.
-    ...["--runtime-arg", `--log=${command.directory}/${RUNTIME_LOG}`],
-    ...(command.tty ? ["--terminal"] : []),
-    ...(command.openStdin ? ["--stdin"] : []),
-    ...(command.keepsStdin ? ["--leave-stdin-open"] : []),
+    ["--runtime-arg", `--log=${command.directory}/${RUNTIME_LOG}`],
   ];
+  const flags = ["--sync", "--full-attach", "--no-sync-log"];
+  if (command.tty) flags.push("--terminal");
+  if (command.openStdin) flags.push("--stdin");
+  if (command.keepsStdin) flags.push("--leave-stdin-open");
+  return [command.conmon, ...options.flat(), ...flags];
 }
 
 /** One line of the sync pipe: `{"data": 4711}`, or `{"data": -1, "message": "what the runtime wrote to stderr"}`. */

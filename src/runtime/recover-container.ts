@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "#base/errors.ts";
 import type { Pidfd } from "#linux/kernel.ts";
 import { type BundleRecord, findRecord, findStartTime } from "./bundle-record.ts";
@@ -16,6 +17,11 @@ export interface RecoveredContainer {
   readonly exit?: ContainerExit;
 }
 
+const SIGTERM = 15;
+const SIGKILL = 9;
+const ABANDON_TRIES = 20;
+const ABANDON_PAUSE_MS = 100;
+
 /**
  * Takes over the container at `place` from an engine that died: the pids of its record count only if they still name
  * the same processes. A container that was never finished is removed, and `undefined` returned.
@@ -27,10 +33,7 @@ export async function recoverContainer(
   const record = findRecord(layout.bundle(id));
   const conmon = record && openConmon(place, record);
   if (!record?.init) {
-    conmon?.kill(15);
-    await conmon?.exited();
-    conmon?.[Symbol.dispose]();
-    if (record) await place.runtime(record.runtime).deleteForce(id);
+    if (record) await abandon(place, record, conmon);
     await removeRemains(place, record);
     return undefined;
   }
@@ -43,6 +46,26 @@ export async function recoverContainer(
   }
   const state = container.runtime.isCreated(id) ? "created" : "running";
   return { container, recovered: { id, pid: record.init.pid, state } };
+}
+
+/**
+ * Ends what may be in any stage of its making: conmon hands SIGTERM on to the runtime that is making the container, or
+ * to its init, which need not heed it; once there is a container, deleting it ends conmon.
+ */
+async function abandon(
+  place: ContainerPlace,
+  record: BundleRecord,
+  conmon: Pidfd | undefined,
+): Promise<void> {
+  const runtime = place.runtime(record.runtime);
+  using pidfd = conmon;
+  pidfd?.kill(SIGTERM);
+  for (let tries = 0; tries < ABANDON_TRIES; tries++) {
+    await runtime.deleteForce(place.id);
+    if (!pidfd || (await Promise.race([pidfd.exited().then(() => true), sleep(ABANDON_PAUSE_MS, false)])))
+      return;
+  }
+  pidfd?.kill(SIGKILL);
 }
 
 function openConmon({ kernel, id }: ContainerPlace, { conmonPid }: BundleRecord): Pidfd | undefined {

@@ -5,20 +5,7 @@ import { type BundleRecord, findRecord } from "./bundle-record.ts";
 import type { ContainerPlace } from "./container-place.ts";
 
 /** What the runtime and conmon write into a bundle; everything but `rootfs`, which is the caller's. */
-const OWN_FILES = [
-  ...[
-    "config.json",
-    "process.json",
-    "process.json.new",
-    "pid",
-    "attach",
-    "ctl",
-    "winsz",
-    "oom",
-    "exec",
-    "log",
-  ],
-];
+const OWN_FILES = "config.json process.json process.json.new pid attach ctl winsz oom exec log".split(" ");
 
 /**
  * Removes everything of a container that has ended, or was never finished: cgroups, the runtime's state, exit file,

@@ -45,11 +45,9 @@ export async function runStep(
   writeFileSync(join(bundle, "config.json"), JSON.stringify(tools.filters.withFilter(spec, tools.runtime)), {
     mode: 0o600,
   });
+  const { path, root } = tools.runtime;
   const child = spawn(
-    [
-      ...[tools.runtime.path, `--root=${tools.runtime.root}`, `--log=${join(bundle, RUNTIME_LOG)}`],
-      ...["run", "--bundle", bundle, id],
-    ],
+    [path, `--root=${root}`, `--log=${join(bundle, RUNTIME_LOG)}`, "run", "--bundle", bundle, id],
     { cwd: bundle, env: {}, stdin: options.stdin ?? "ignore", stdout: "pipe", stderr: "pipe" },
   );
   const take: StepOptions["onOutput"] = (stream, data) => {

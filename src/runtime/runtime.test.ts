@@ -173,10 +173,8 @@ testHere("a cancelled create leaves nothing", async () => {
 });
 
 testHere("an unknown runtime is refused with Docker's text", async () => {
-  const create = {
-    ...{ id: fixture.newId(), spec: fixture.spec(["true"]), log: {}, tty: false, openStdin: false },
-    ...{ stdinOnce: false, runtime: "kata" },
-  };
+  const io = { log: {}, tty: false, openStdin: false, stdinOnce: false };
+  const create = { id: fixture.newId(), spec: fixture.spec(["true"]), ...io, runtime: "kata" };
   await expect(fixture.runtime.create(create, AbortSignal.timeout(1000))).rejects.toThrow(
     "unknown or invalid runtime name: kata",
   );

@@ -1,41 +1,12 @@
 import { EngineError } from "#base/errors.ts";
 
 /** signal(7), in kernel order on every architecture but mips, parisc and sparc; the index is the number. */
-const NAMES = [
-  "",
-  ...[
-    "HUP",
-    "INT",
-    "QUIT",
-    "ILL",
-    "TRAP",
-    "ABRT",
-    "BUS",
-    "FPE",
-    "KILL",
-    "USR1",
-    "SEGV",
-    "USR2",
-    "PIPE",
-    "ALRM",
-  ],
-  ...[
-    "TERM",
-    "STKFLT",
-    "CHLD",
-    "CONT",
-    "STOP",
-    "TSTP",
-    "TTIN",
-    "TTOU",
-    "URG",
-    "XCPU",
-    "XFSZ",
-    "VTALRM",
-    "PROF",
-  ],
-  ...["WINCH", "IO", "PWR", "SYS"],
-];
+const NAMES = `
+  - HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG
+  XCPU XFSZ VTALRM PROF WINCH IO PWR SYS
+`
+  .trim()
+  .split(/\s+/);
 
 const ALIASES: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29, UNUSED: 31 };
 
@@ -58,7 +29,7 @@ export function signalName(number: number): string {
   if (number === FIRST_REALTIME) return "SIGRTMIN";
   if (number > FIRST_REALTIME && number <= LAST_REALTIME) return `SIGRTMIN+${number - FIRST_REALTIME}`;
   const name = NAMES[number];
-  return name ? `SIG${name}` : String(number);
+  return number > 0 && name !== undefined ? `SIG${name}` : String(number);
 }
 
 function signalNumber(text: string): number | undefined {
@@ -67,7 +38,7 @@ function signalNumber(text: string): number | undefined {
     return number >= 1 && number <= LAST_REALTIME ? number : undefined;
   }
   const name = text.toUpperCase().replace(/^SIG/, "");
-  const index = name === "" ? -1 : NAMES.indexOf(name);
+  const index = NAMES.indexOf(name);
   if (index > 0) return index;
   return Object.hasOwn(ALIASES, name) ? ALIASES[name] : realtimeNumber(name);
 }

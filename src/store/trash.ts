@@ -1,12 +1,15 @@
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as setTimeoutAsync } from "node:timers/promises";
 import { isErrno } from "#base/errors.ts";
 import type { Logger } from "#base/log.ts";
 import { PRIVATE_MODE } from "./layout.ts";
 
 /** Deleting slows the file system down for a while, so it waits until the engine has been left alone for this long. */
 const DEFAULT_DELAY_MS = 2000;
+
+const DISPOSE_MS = 3000;
 
 /**
  * Where removed directories go: a rename at once, the deletion later and in the background, one after another. What a
@@ -45,11 +48,13 @@ export class Trash implements AsyncDisposable {
     return this.#deleting;
   }
 
-  /** Waits for the deletion under way; what has not begun is left for the next start. */
+  /** Deletes what is there, for some seconds at most: the rest is left for the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.#deleting;
+    const deadline = new AbortController();
+    await Promise.race([this.empty(), setTimeoutAsync(DISPOSE_MS, undefined, { signal: deadline.signal })]);
+    deadline.abort();
+    this.#isClosed = true;
   }
 
   #schedule(): void {

@@ -2,10 +2,10 @@ import { posix } from "node:path";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { EngineError } from "#base/errors.ts";
 import { decompressed, sniffCompression } from "#image/decompress.ts";
-import type { RootDirectory } from "#linux/root-directory.ts";
 import { pathComponents, quoted } from "#oci/tar/tar-entry.ts";
 import { headerChecksum } from "#oci/tar/tar-header.ts";
 import { readTar, type TarEntryWithBody } from "#oci/tar/tar-reader.ts";
+import type { StepRoot } from "./host.ts";
 import { FileWriter, type WriteOptions } from "./file-writer.ts";
 
 const BLOCK_BYTES = 512;
@@ -33,7 +33,7 @@ export async function isArchive(content: AsyncIterable<Uint8Array>, name: string
 
 /** Unpacks an archive into `directory`, in the root. Its own owners and modes are kept unless `options` say others. */
 export async function unpackArchive(
-  root: RootDirectory,
+  root: StepRoot,
   archive: { readonly content: AsyncIterable<Uint8Array>; readonly name: string; readonly directory: string },
   options: WriteOptions,
 ): Promise<void> {
@@ -47,7 +47,7 @@ export async function unpackArchive(
 
 async function unpackEntry(
   entry: TarEntryWithBody,
-  { writer, root, directory }: { writer: FileWriter; root: RootDirectory; directory: string },
+  { writer, root, directory }: { writer: FileWriter; root: StepRoot; directory: string },
 ): Promise<void> {
   const components = pathComponents(entry.path);
   if (components.length === 0) return;

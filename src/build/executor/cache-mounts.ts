@@ -1,10 +1,10 @@
 import { Fields } from "#base/decode.ts";
 import { newId } from "#base/ids.ts";
 import { KeyedLock } from "#base/lock.ts";
-import type { RootDirectory } from "#linux/root-directory.ts";
 import { digestHex, digestOf } from "#oci/digest.ts";
 import type { StepMount } from "../graph/run-operation.ts";
 import type { CacheDocuments } from "../solver/build-cache.ts";
+import type { StepRoot } from "./host.ts";
 import type { StepSnapshots } from "./executor-options.ts";
 
 type CacheMount = Extract<StepMount, { type: "cache" }>;
@@ -20,7 +20,7 @@ export interface HeldCache extends Disposable {
 export interface CacheMountsOptions {
   readonly snapshots: Pick<StepSnapshots, "prepare" | "upperPath" | "removeActive" | "actives">;
   readonly documents: CacheDocuments;
-  readonly openRoot: (path: string) => RootDirectory;
+  readonly openRoot: (path: string) => StepRoot;
 }
 
 /*

@@ -1,6 +1,5 @@
 import { posix } from "node:path";
 import { EngineError } from "#base/errors.ts";
-import type { RootDirectory } from "#linux/root-directory.ts";
 import { readAccountFiles } from "#runtime/account-files.ts";
 import { resolveUser } from "#runtime/spec/user.ts";
 import { type SelectedRoot, selectFiles } from "../context/select.ts";
@@ -8,13 +7,14 @@ import type { SourceTree } from "../context/source-tree.ts";
 import type { CopyOperation, CopySource } from "../graph/copy-operation.ts";
 import { isGlob } from "#base/glob.ts";
 import { isArchive, unpackArchive } from "./archive.ts";
+import type { StepRoot } from "./host.ts";
 import { FileWriter, type Owner, type WriteOptions } from "./file-writer.ts";
 
 /** Gives the tree that a source is read from. */
 export type OpenTree = (source: Exclude<CopySource, { from: "text" }>) => Promise<SourceTree>;
 
 interface Copy {
-  readonly root: RootDirectory;
+  readonly root: StepRoot;
   readonly operation: CopyOperation;
   readonly writer: FileWriter;
   readonly options: WriteOptions;
@@ -24,7 +24,7 @@ interface Copy {
 
 /** COPY and ADD, into the file system at `root`. @throws {EngineError} invalid, in Docker's words */
 export async function copyFiles(
-  root: RootDirectory,
+  root: StepRoot,
   { operation, openTree }: { readonly operation: CopyOperation; readonly openTree: OpenTree },
   signal: AbortSignal,
 ): Promise<void> {
@@ -54,14 +54,14 @@ export async function copyFiles(
 }
 
 /** Who owns files: names are looked up in the very file system that is written to. */
-export function ownerOf(root: RootDirectory, chown: string): Owner {
+export function ownerOf(root: StepRoot, chown: string): Owner {
   const [user = "", group] = chown.split(":", 2);
   const { uid, gid } = resolveUser(readAccountFiles(root), chown);
   // a number alone is its own group: `--chown=55` is 55:55
   return { uid, gid: group === undefined && /^\d+$/.test(user) ? uid : gid };
 }
 
-function writeOptions(root: RootDirectory, { chown, chmod }: CopyOperation): WriteOptions {
+function writeOptions(root: StepRoot, { chown, chmod }: CopyOperation): WriteOptions {
   return { ...(chown !== undefined && { owner: ownerOf(root, chown) }), ...(chmod && { chmod }) };
 }
 

@@ -1,5 +1,4 @@
 import type { Logger } from "#base/log.ts";
-import type { Kernel } from "#linux/kernel.ts";
 import type { ChainId, DiffId } from "#oci/digest.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
 import type { TarSink } from "#oci/tar/tar-writer.ts";
@@ -7,6 +6,7 @@ import type { Digest } from "#oci/digest.ts";
 import type { HostFacts } from "#runtime/spec/host-facts.ts";
 import type { Layer } from "../graph/file-system.ts";
 import type { CacheDocuments } from "../solver/build-cache.ts";
+import type { StepHost } from "./host.ts";
 import type { ContextRegistry } from "../context/context-registry.ts";
 
 /** Snapshots as steps need them; `store/snapshot/` is the real one. */
@@ -79,7 +79,7 @@ export interface ExecutorOptions {
   /** Makes sure that the snapshots of a stack of layers exist. */
   readonly unpack: (layers: readonly Layer[], signal: AbortSignal) => Promise<void>;
   readonly writeLayer: WriteLayer;
-  readonly kernel: Pick<Kernel, "mount" | "unmount" | "openRoot">;
+  readonly kernel: StepHost;
   readonly runtime: StepRuntime;
   readonly networks: StepNetworks;
   readonly hostFacts: () => HostFacts;

@@ -1,7 +1,6 @@
 import { EngineError } from "#base/errors.ts";
-import { S_IFBLK, S_IFCHR, S_IFIFO } from "#linux/constants.ts";
-import { closeFd, writeFd } from "#linux/file-descriptor.ts";
-import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
+import { closeSync, constants, writeSync } from "node:fs";
+import type { RootFile, StepRoot } from "./host.ts";
 import { setXattrIfPossible } from "#store/layer/stored-xattrs.ts";
 import type { TreeEntry } from "../context/source-tree.ts";
 import { changeMode, type ModeChange } from "../graph/copy-operation.ts";
@@ -31,13 +30,13 @@ const NO_DEVICE = { major: 0, minor: 0 };
  * join directories, and neither replaces the other, as BuildKit has it.
  */
 export class FileWriter {
-  readonly #root: RootDirectory;
+  readonly #root: StepRoot;
   readonly #options: WriteOptions;
   readonly #linked = new Map<string, string>();
   /** Times of directories are set last: what is written into them changes them. */
   readonly #directoryTimes = new Map<string, bigint>();
 
-  constructor(root: RootDirectory, options: WriteOptions) {
+  constructor(root: StepRoot, options: WriteOptions) {
     this.#root = root;
     this.#options = options;
   }
@@ -77,7 +76,7 @@ export class FileWriter {
     for (const [path, mtimeNs] of [...this.#directoryTimes].toReversed()) this.#root.utimes(path, mtimeNs);
   }
 
-  #directory(path: string, entry: FileToWrite["entry"], existing: FileStat | undefined): void {
+  #directory(path: string, entry: FileToWrite["entry"], existing: RootFile | undefined): void {
     if (existing === undefined) this.#root.mkdir(path, 0o700);
     else if (existing.type !== "directory") {
       throw new EngineError("invalid", `cannot copy to non-directory: ${path}`, {
@@ -93,20 +92,20 @@ export class FileWriter {
       case "file": {
         const fd = this.#root.createFile(path, 0o600);
         try {
-          for await (const chunk of content ?? []) writeFd(fd, chunk);
+          for await (const chunk of content ?? []) writeAll(fd, chunk);
         } finally {
-          closeFd(fd);
+          closeSync(fd);
         }
         return;
       }
       case "symlink":
         return this.#root.symlink(entry.linkName ?? "", path);
       case "fifo":
-        return this.#root.mknod(path, S_IFIFO | 0o600, NO_DEVICE);
+        return this.#root.mknod(path, constants.S_IFIFO | 0o600, NO_DEVICE);
       case "character":
-        return this.#root.mknod(path, S_IFCHR | 0o600, entry.device ?? NO_DEVICE);
+        return this.#root.mknod(path, constants.S_IFCHR | 0o600, entry.device ?? NO_DEVICE);
       case "block":
-        return this.#root.mknod(path, S_IFBLK | 0o600, entry.device ?? NO_DEVICE);
+        return this.#root.mknod(path, constants.S_IFBLK | 0o600, entry.device ?? NO_DEVICE);
       case "directory":
       case "socket":
         throw new Error(`a ${entry.type} was to be written as a file: ${path}`);
@@ -129,4 +128,8 @@ export class FileWriter {
     }
     if (entry.type !== "directory") this.#root.utimes(path, entry.mtimeNs);
   }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let rest = bytes; rest.byteLength > 0; ) rest = rest.subarray(writeSync(fd, rest));
 }

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { isErrno } from "#base/errors.ts";
-import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
+import type { RootFile, StepRoot } from "./host.ts";
 
 /** What the runtime mounts in every container. */
 const ALWAYS = ["/proc", "/dev", "/sys", "/etc/hosts", "/etc/resolv.conf"];
@@ -18,11 +18,11 @@ interface Holder {
  * or directory that the runtime made: whatever the step put in its place is the step's own.
  */
 export class MountPoints {
-  readonly #root: RootDirectory;
+  readonly #root: StepRoot;
   readonly #missing: readonly string[];
   readonly #holders: readonly Holder[];
 
-  constructor(root: RootDirectory, targets: readonly string[]) {
+  constructor(root: StepRoot, targets: readonly string[]) {
     this.#root = root;
     const paths = new Set([...ALWAYS, ...targets].flatMap(withParents));
     this.#missing = [...paths].filter((path) => this.#find(path) === undefined);
@@ -59,7 +59,7 @@ export class MountPoints {
     return JSON.stringify(this.#root.readdir(path).toSorted());
   }
 
-  #find(path: string): FileStat | undefined {
+  #find(path: string): RootFile | undefined {
     try {
       return this.#root.find(path);
     } catch (error) {

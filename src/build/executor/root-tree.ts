@@ -1,9 +1,8 @@
-import { closeSync, readSync } from "node:fs";
+import { closeSync, constants, readSync } from "node:fs";
 import { isErrno } from "#base/errors.ts";
-import { O_NONBLOCK, O_RDONLY } from "#linux/constants.ts";
-import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
 import { type Digest, Digester } from "#oci/digest.ts";
 import { isStoredXattr } from "#store/layer/stored-xattrs.ts";
+import type { RootFile, StepRoot } from "./host.ts";
 import { byBytes, type SourceTree, type TreeEntry } from "../context/source-tree.ts";
 
 const READ_BYTES = 256 * 1024;
@@ -11,9 +10,9 @@ const READ_BYTES = 256 * 1024;
 /** The files of a stage or an image, mounted read-only. */
 export class RootTree implements SourceTree {
   readonly name: string;
-  readonly #root: RootDirectory;
+  readonly #root: StepRoot;
 
-  constructor(root: RootDirectory, name: string) {
+  constructor(root: StepRoot, name: string) {
     this.#root = root;
     this.name = name;
   }
@@ -42,7 +41,7 @@ export class RootTree implements SourceTree {
   }
 
   *#chunks(file: TreeEntry): Generator<Uint8Array, void, undefined> {
-    const fd = this.#root.openFollowing(file.path, O_RDONLY | O_NONBLOCK);
+    const fd = this.#root.openFollowing(file.path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(1, file.size)));
       for (;;) {
@@ -55,7 +54,7 @@ export class RootTree implements SourceTree {
     }
   }
 
-  #stat(path: string, follow: boolean): FileStat | undefined {
+  #stat(path: string, follow: boolean): RootFile | undefined {
     try {
       return this.#root.find(path === "" ? "." : path, { follow });
     } catch (error) {
@@ -65,7 +64,7 @@ export class RootTree implements SourceTree {
     }
   }
 
-  #entry(path: string, stat: FileStat, { follow }: { readonly follow: boolean }): TreeEntry {
+  #entry(path: string, stat: RootFile, { follow }: { readonly follow: boolean }): TreeEntry {
     const { type, mode, uid, gid, size, mtimeNs, links, inode, device, node } = stat;
     const isSpecial = type === "character" || type === "block";
     const names = follow ? [] : this.#root.listXattrs(path === "" ? "." : path).filter(isStoredXattr);

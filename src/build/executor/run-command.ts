@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { EngineError } from "#base/errors.ts";
-import type { RootDirectory } from "#linux/root-directory.ts";
 import { renderHosts } from "#network/hosts.ts";
 import { readAccountFiles } from "#runtime/account-files.ts";
 import { assembleEnv } from "#runtime/spec/env.ts";
@@ -14,6 +13,7 @@ import type { StepOutput } from "../solver/executor.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
 import { FileWriter } from "./file-writer.ts";
 import type { ExecutorOptions, StepNetworks } from "./executor-options.ts";
+import type { StepRoot } from "./host.ts";
 import { MountPoints } from "./mount-points.ts";
 import { RootTree } from "./root-tree.ts";
 import { StepError } from "./step-error.ts";
@@ -78,7 +78,7 @@ async function attach(
 
 function specInput(
   { operation, folder, rootfs }: StepToRun,
-  facts: { readonly root: RootDirectory; readonly sandbox: Sandbox; readonly mounts: readonly MountInput[] },
+  facts: { readonly root: StepRoot; readonly sandbox: Sandbox; readonly mounts: readonly MountInput[] },
 ): SpecInput {
   const user = resolveUser(readAccountFiles(facts.root), operation.user);
   const { namespacePath } = facts.sandbox;

@@ -1,7 +1,5 @@
 import { rm } from "node:fs/promises";
 import { mkdirSync } from "node:fs";
-import { MNT_DETACH } from "#linux/constants.ts";
-import type { Kernel } from "#linux/kernel.ts";
 import { readAccountFiles } from "#runtime/account-files.ts";
 import { resolveUser } from "#runtime/spec/user.ts";
 import type { Digest } from "#oci/digest.ts";
@@ -15,9 +13,16 @@ import type { Executor, ReadyVertex, StepOutput, StepResult } from "../solver/ex
 import { CacheMounts } from "./cache-mounts.ts";
 import { copyFiles, type OpenTree } from "./copy-files.ts";
 import type { ExecutorOptions } from "./executor-options.ts";
+import { MNT_DETACH } from "./host.ts";
 import { RootTree } from "./root-tree.ts";
 import { runCommand } from "./run-command.ts";
 import { StepFolder } from "./step-folder.ts";
+
+/** The mounts of this machine, as far as recovery needs them. */
+export interface MountTable {
+  mounts(): readonly { readonly target: string }[];
+  unmount(target: string, flags?: number): void;
+}
 
 /** Does the work of vertices on this machine: snapshots, mounts, containers. */
 export class StepExecutor implements Executor {
@@ -32,7 +37,7 @@ export class StepExecutor implements Executor {
   }
 
   /** At start: what steps of a dead engine left. Snapshots are the store's to remove. */
-  async recover(kernel: Pick<Kernel, "mounts" | "unmount">): Promise<void> {
+  async recover(kernel: MountTable): Promise<void> {
     const { folder } = this.#options;
     for (const { target } of kernel.mounts().toReversed()) {
       if (target.startsWith(`${folder}/`)) kernel.unmount(target, MNT_DETACH);

@@ -2,12 +2,11 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { newId } from "#base/ids.ts";
-import { MNT_DETACH, MS_BIND, O_PATH } from "#linux/constants.ts";
-import { closeFd } from "#linux/file-descriptor.ts";
 import { type ChainId, chainIds, parseChainId } from "#oci/digest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
 import { chainIdOf, type FileSystem } from "../graph/file-system.ts";
 import type { StepResult } from "../solver/executor.ts";
+import { MNT_DETACH, MS_BIND, O_PATH } from "./host.ts";
 import { ChunkPipe } from "./chunk-pipe.ts";
 import type { ExecutorOptions } from "./executor-options.ts";
 
@@ -116,7 +115,7 @@ export class StepFolder implements AsyncDisposable {
     try {
       kernel.mount({ source: `/proc/self/fd/${fd}`, target, flags: MS_BIND });
     } finally {
-      closeFd(fd);
+      closeSync(fd);
     }
     this.#mounted(target);
     return target;

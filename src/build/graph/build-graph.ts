@@ -42,7 +42,11 @@ export async function buildGraph(
   const unused = options.buildArgs.unused();
   const consumed =
     unused.length === 0 ? [] : [`One or more build-args [${unused.join(" ")}] were not consumed`];
-  return { result, steps: builder.steps(), warnings: [...dockerfile.warnings, ...consumed] };
+  return {
+    result,
+    steps: builder.steps(),
+    warnings: [...dockerfile.warnings, ...builder.warnings(), ...consumed],
+  };
 }
 
 interface GraphInput {
@@ -70,7 +74,15 @@ class GraphBuilder {
   }
 
   steps(): Step[] {
-    return [...this.#finished].toSorted(([a], [b]) => a - b).flatMap(([, { steps }]) => steps);
+    return this.#inOrder().flatMap(({ steps }) => steps);
+  }
+
+  warnings(): string[] {
+    return this.#inOrder().flatMap(({ warnings }) => warnings);
+  }
+
+  #inOrder(): StageResult[] {
+    return [...this.#finished].toSorted(([a], [b]) => a - b).map(([, result]) => result);
   }
 
   async stage(stage: Stage): Promise<StageResult> {

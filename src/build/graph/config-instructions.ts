@@ -80,6 +80,7 @@ export function shellOf(stage: StageBuilder): readonly string[] {
 
 /** All values see the environment from before the instruction. */
 function applyEnv(stage: StageBuilder, pairs: readonly Pair[]): void {
+  for (const { name } of pairs) warnOfSecret(stage, "ENV", name);
   const values = expandPairs(stage, pairs);
   stage.env = stage.env.with(values);
   stage.note(`ENV ${values.map((pair) => pair.join("=")).join(" ")}`);
@@ -103,6 +104,7 @@ function applyArg(stage: StageBuilder, { args }: ArgInstruction): void {
   const { options, globals } = stage.context;
   const texts = args.map(({ name: word, value }) => {
     const name = stage.expand(word);
+    warnOfSecret(stage, "ARG", word);
     const given = options.buildArgs.use(name);
     const inherited = value === undefined && given === undefined ? globals.get(name) : undefined;
     const found = given ?? (value === undefined ? inherited : stage.expand(value));
@@ -110,6 +112,17 @@ function applyArg(stage: StageBuilder, { args }: ArgInstruction): void {
     return found === undefined ? name : `${name}=${found}`;
   });
   stage.note(`ARG ${texts.join(" ")}`);
+}
+
+/** Words that name what must not be in an image. BuildKit's lint rule SecretsUsedInArgOrEnv. */
+const SECRET_WORDS = /(?:^|_)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:$|_)/i;
+
+function warnOfSecret(stage: StageBuilder, kind: "ARG" | "ENV", { text, range }: Word): void {
+  if (!SECRET_WORDS.test(text) || /(?:^|_)public(?:$|_)/i.test(text)) return;
+  stage.warn(
+    range,
+    `Do not use ARG or ENV instructions for sensitive data: ${kind} "${text}" stays in the image`,
+  );
 }
 
 function applyExpose(stage: StageBuilder, words: readonly Word[]): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { graphOf, memorySources, type TextGraphOptions } from "../_fakes.ts";
+import { graphOf, memorySources, type TextGraphOptions } from "../_fixtures/fakes.ts";
 import type { BaseImage } from "./sources.ts";
 import { hostPlatform } from "#oci/platform.ts";
 
@@ -351,4 +351,13 @@ test("a mistyped stage in --from is guessed", async () => {
 test("values that double with every instruction are stopped", async () => {
   const lines = Array.from({ length: 60 }, () => "ENV A=$A$A");
   await expect(graphOf(`FROM base\nENV A=xxxxxxxx\n${lines.join("\n")}`)).rejects.toThrow("grows beyond");
+});
+
+// Case 27.
+test("an argument or a variable named like a secret is warned of", async () => {
+  const { warnings } = await graphOf("FROM base\nARG API_TOKEN\nENV DB_PASSWORD=x PUBLIC_KEY=y KEYBOARD=z\n");
+  expect(warnings).toEqual([
+    'Do not use ARG or ENV instructions for sensitive data: ARG "API_TOKEN" stays in the image (Dockerfile line 2)',
+    'Do not use ARG or ENV instructions for sensitive data: ENV "DB_PASSWORD" stays in the image (Dockerfile line 3)',
+  ]);
 });

@@ -60,6 +60,7 @@ export class StageBuilder {
   readonly #start: StageStart;
   readonly #history: HistoryItem[];
   readonly #steps: Step[];
+  readonly #warnings: string[] = [];
   #vertex: Vertex;
 
   constructor(context: StageContext, start: StageStart, scope: Scope) {
@@ -118,6 +119,10 @@ export class StageBuilder {
     this.#history.push({ kind: "metadata", createdBy });
   }
 
+  warn(range: Range, message: string): void {
+    this.#warnings.push(`${message} (${this.scope.source.name} line ${range.start.line})`);
+  }
+
   /** Puts `operation` on top of the files. `others` follow the files among the vertex's inputs. */
   work(operation: Operation, others: readonly Vertex[], text: { createdBy: string; title: string }): void {
     const slot = `${this.context.options.project}/${this.#start.label}/${this.#steps.length}`;
@@ -150,6 +155,7 @@ export class StageBuilder {
       ...(created !== undefined && { created }),
       history: this.#history,
       steps: this.#steps,
+      warnings: this.#warnings,
       args: this.args,
     };
   }

@@ -28,6 +28,8 @@ export interface StageResult {
   readonly created?: string;
   readonly history: readonly HistoryItem[];
   readonly steps: readonly Step[];
+  /** Sentences for the person who builds. */
+  readonly warnings: readonly string[];
   /** Arguments in scope at its end, for stages that begin with it. `undefined` is declared without a value. */
   readonly args: ReadonlyMap<string, string | undefined>;
 }

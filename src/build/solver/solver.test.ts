@@ -7,7 +7,7 @@ import {
   memoryCache,
   memorySources,
   type TextGraphOptions,
-} from "../_fakes.ts";
+} from "../_fixtures/fakes.ts";
 import type { SolveEvent } from "./events.ts";
 import { Solver } from "./solver.ts";
 

@@ -3,6 +3,7 @@ import type { Query } from "#api/http-call.ts";
 import { EngineError } from "#base/errors.ts";
 import { canonicalReference } from "#oci/reference.ts";
 import { prepareBuild } from "../build-input.ts";
+import { showBuildLive } from "../build-view.ts";
 import { type CommandContext, command } from "../command.ts";
 import type { FlagSpecs, FlagValues } from "../flags.ts";
 import type { Output } from "../output.ts";
@@ -70,16 +71,18 @@ export const build = command({
       workingDirectory: process.cwd(),
       input: context.input,
     });
+    checkProgress(values.progress);
     const isQuiet = values.quiet || values.progress === "quiet";
     const log = isQuiet ? new HeldOutput() : undefined;
     let imageId = "";
     try {
       const messages = context.client.buildImage({ ...query, remote, dockerfile, q: isQuiet }, body);
-      await showProgress(messages, log ?? context.out, {
-        onAux: (aux) => {
-          imageId = idOf(aux) ?? imageId;
-        },
-      });
+      const onAux = (aux: unknown): void => {
+        imageId = idOf(aux) ?? imageId;
+      };
+      const isLive = context.out.isTerminal && !log && values.progress !== "plain";
+      if (isLive) await showBuildLive(messages, context.out, { now: context.now, onAux });
+      else await showProgress(messages, log ?? context.out, { onAux });
     } catch (error) {
       if (log) context.error.write(log.text);
       throw error;
@@ -88,6 +91,12 @@ export const build = command({
     return 0;
   },
 });
+
+/** @throws {EngineError} invalid */
+function checkProgress(value: string | undefined): void {
+  if (value === undefined || ["auto", "plain", "tty", "quiet"].includes(value)) return;
+  throw new EngineError("invalid", `invalid progress mode "${value}": it is auto, plain or quiet`);
+}
 
 function finish(
   context: CommandContext,

@@ -17,8 +17,7 @@ const LIST: ListFormat = {
     Size: "SIZE",
     Comment: "COMMENT",
   },
-  table: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
-  quiet: "{{.ID}}",
+  columns: ["ID", "CreatedSince", "CreatedBy", "Size", "Comment"],
 };
 
 export const history = command({
@@ -43,7 +42,7 @@ export const history = command({
     const items = await context.client.imageHistory(name, { platform: flags.platform });
     const options = { isCut: !flags.noTrunc, isHuman: flags.human, nowMs: context.now() };
     const rows = items.map((item) => historyRow(item, options));
-    context.out.write(renderList(LIST, rows, { format: flags.format, isQuiet: flags.quiet }));
+    context.out.write(await renderList(LIST, rows, { format: flags.format, isQuiet: flags.quiet }));
     return 0;
   },
 });

@@ -30,7 +30,7 @@ export const images = command({
     const options = { isCut: !flags.noTrunc, nowMs: context.now() };
     const rows = found.flatMap((image) => imageRows(image, options));
     context.out.write(
-      renderList(imageList(flags.digests), rows, { format: flags.format, isQuiet: flags.quiet }),
+      await renderList(imageList(flags.digests), rows, { format: flags.format, isQuiet: flags.quiet }),
     );
     return 0;
   },
@@ -50,8 +50,7 @@ function imageList(hasDigests: boolean): ListFormat {
       SharedSize: "SHARED SIZE",
       UniqueSize: "UNIQUE SIZE",
     },
-    table: `{{.Repository}}\t{{.Tag}}\t${hasDigests ? "{{.Digest}}\t" : ""}{{.ID}}\t{{.CreatedSince}}\t{{.Size}}`,
-    quiet: "{{.ID}}",
+    columns: ["Repository", "Tag", ...(hasDigests ? ["Digest"] : []), "ID", "CreatedSince", "Size"],
   };
 }
 

@@ -39,14 +39,14 @@ export const ps = command({
     const containers = await context.client.listContainers(query, parseFilters(flags.filter));
     const rows = containers.map((one) => containerRow(one, { isCut: !flags.noTrunc, nowMs: context.now() }));
     context.out.write(
-      renderList(containerList(flags.size), rows, { format: flags.format, isQuiet: flags.quiet }),
+      await renderList(containerList(flags.size), rows, { format: flags.format, isQuiet: flags.quiet }),
     );
     return 0;
   },
 });
 
 function containerList(hasSize: boolean): ListFormat {
-  const columns = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
+  const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
   return {
     headers: {
       ID: "CONTAINER ID",
@@ -65,8 +65,7 @@ function containerList(hasSize: boolean): ListFormat {
       Networks: "NETWORKS",
       Platform: "PLATFORM",
     },
-    table: hasSize ? `${columns}\t{{.Size}}` : columns,
-    quiet: "{{.ID}}",
+    columns: hasSize ? [...columns, "Size"] : columns,
   };
 }
 

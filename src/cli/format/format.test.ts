@@ -142,8 +142,7 @@ for (const [list, want] of ports) {
 
 const list: ListFormat = {
   headers: { ID: "CONTAINER ID", Names: "NAMES" },
-  table: "{{.ID}}\t{{.Names}}",
-  quiet: "{{.ID}}",
+  columns: ["ID", "Names"],
 };
 const rows = [
   { ID: "abc", Names: "web", Label: (key: unknown) => `<${String(key)}>` },
@@ -167,7 +166,7 @@ const formats: [string | undefined, boolean, string][] = [
 ];
 
 for (const [format, isQuiet, want] of formats) {
-  test(`--format ${format}${isQuiet ? " --quiet" : ""}`, () => {
-    expect(renderList(list, rows, { format, isQuiet })).toBe(want);
+  test(`--format ${format}${isQuiet ? " --quiet" : ""}`, async () => {
+    expect(await renderList(list, rows, { format, isQuiet })).toBe(want);
   });
 }

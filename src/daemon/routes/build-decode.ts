@@ -1,10 +1,10 @@
 import { Fields, parseJson } from "#base/decode.ts";
 import { EngineError } from "#base/errors.ts";
-import type { BuildRequest } from "#build/build-request.ts";
+import type { BuildRequest, Credentials } from "#build/build-request.ts";
 import type { StepNetwork, StepResources, StepRlimit } from "#build/graph/run-operation.ts";
 import { parsePlatform } from "#oci/platform.ts";
 import { canonicalReference, parseReference, type Reference } from "#oci/reference.ts";
-import type { Credentials } from "#registry/authorizer.ts";
+
 import { booleanQuery, integerQuery } from "../http/query.ts";
 import type { RouteRequest } from "../http/route.ts";
 

@@ -1,4 +1,5 @@
 import { EngineError } from "#base/errors.ts";
+import { decodeName } from "#base/file-name.ts";
 import { quoted } from "./tar-entry.ts";
 
 /*
@@ -17,7 +18,7 @@ export function parsePax(bytes: Uint8Array): Map<string, Uint8Array> {
   let offset = 0;
   while (offset < bytes.length) {
     const space = bytes.indexOf(SPACE, offset);
-    const lengthText = space < 0 || space - offset > 8 ? "" : asText(bytes.subarray(offset, space));
+    const lengthText = space < 0 || space - offset > 8 ? "" : decodeName(bytes.subarray(offset, space));
     const end = offset + Number(lengthText);
     if (!/^[1-9][0-9]*$/.test(lengthText) || end > bytes.length || bytes[end - 1] !== NEWLINE) {
       throw new EngineError("invalid", "Cannot read tar: a record of an extended header has a wrong length");
@@ -26,7 +27,7 @@ export function parsePax(bytes: Uint8Array): Map<string, Uint8Array> {
     if (equals < 0 || equals >= end || equals === space + 1) {
       throw new EngineError("invalid", "Cannot read tar: a record of an extended header has no key");
     }
-    records.set(asText(bytes.subarray(space + 1, equals)), bytes.slice(equals + 1, end - 1));
+    records.set(decodeName(bytes.subarray(space + 1, equals)), bytes.slice(equals + 1, end - 1));
     offset = end;
   }
   return records;
@@ -40,9 +41,9 @@ export function encodePax(records: ReadonlyMap<string, Uint8Array>): Uint8Array 
 
 /** `1700000000.25`, `-1.5`; digits past nanoseconds are dropped. */
 export function parsePaxTime(value: Uint8Array): bigint {
-  const match = /^(-?)([0-9]{1,18})(?:\.([0-9]*))?$/.exec(asText(value));
+  const match = /^(-?)([0-9]{1,18})(?:\.([0-9]*))?$/.exec(decodeName(value));
   if (match === null)
-    throw new EngineError("invalid", `Cannot read tar: wrong time ${quoted(asText(value))}`);
+    throw new EngineError("invalid", `Cannot read tar: wrong time ${quoted(decodeName(value))}`);
   const [, sign, seconds = "0", fraction = ""] = match;
   const time = BigInt(seconds) * NANOSECONDS + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
   return sign === "-" ? -time : time;
@@ -56,29 +57,13 @@ export function formatPaxTime(timeNs: bigint): string {
 
 /** A whole number within the safe range, not negative. */
 export function parsePaxNumber(value: Uint8Array, key: string): number {
-  const text = asText(value);
+  const text = decodeName(value);
   const number = Number(text);
   if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(number)) {
     throw new EngineError("invalid", `Cannot read tar: wrong ${key} ${quoted(text)}`);
   }
   return number;
 }
-
-/**
- * Names are UTF-8 or refused: a name that JavaScript cannot hold exactly could alias another.
- *
- * @throws {EngineError} unsupported
- */
-export function asText(bytes: Uint8Array): string {
-  try {
-    return UTF8.decode(bytes);
-  } catch (error) {
-    const lossy = quoted(new TextDecoder().decode(bytes));
-    throw new EngineError("unsupported", `Cannot read tar: the name ${lossy} is not UTF-8`, { cause: error });
-  }
-}
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function encodeRecord(key: string, value: Uint8Array): Uint8Array {
   const name = new TextEncoder().encode(` ${key}=`);

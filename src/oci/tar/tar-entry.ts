@@ -9,7 +9,10 @@ export interface DeviceNumber {
 
 /** One member of a tar archive, whatever dialect carried it. OCI image-spec, layer.md#file-attributes. */
 export interface TarEntry {
-  /** As the archive has it, a directory's last slash dropped; `pathComponents` makes it safe to use. */
+  /**
+   * As the archive has it, a directory's last slash dropped; `pathComponents` makes it safe to use. Bytes that are not
+   * UTF-8 are kept as `decodeName` of `base/file-name.ts` has them.
+   */
   readonly path: string;
   readonly type: TarEntryType;
   /** Permission, set-id and sticky bits (`0o7777`). */

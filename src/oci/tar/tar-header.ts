@@ -1,5 +1,5 @@
 import { EngineError } from "#base/errors.ts";
-import { asText } from "./pax.ts";
+import { decodeName } from "#base/file-name.ts";
 import { BLOCK_BYTES, type DeviceNumber } from "./tar-entry.ts";
 
 /*
@@ -91,7 +91,7 @@ function isStar(block: Uint8Array): boolean {
 function text(block: Uint8Array, offset: number, length: number): string {
   const field = block.subarray(offset, offset + length);
   const end = field.indexOf(0);
-  return asText(end < 0 ? field : field.subarray(0, end));
+  return decodeName(end < 0 ? field : field.subarray(0, end));
 }
 
 /** A number that is neither negative nor beyond what JavaScript holds exactly. */

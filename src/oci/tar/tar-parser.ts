@@ -1,14 +1,23 @@
 import { EngineError } from "#base/errors.ts";
-import { asText, parsePax, parsePaxNumber, parsePaxTime } from "./pax.ts";
+import { decodeName } from "#base/file-name.ts";
+import { parsePax, parsePaxTime } from "./pax.ts";
 import {
   BLOCK_BYTES,
   paddingAfter,
-  pathComponents,
   quoted,
   type TarEntry,
   type TarEntryType,
   type TarLimits,
 } from "./tar-entry.ts";
+import {
+  checkLink,
+  checkPath,
+  identity,
+  mergeGlobal,
+  numberRecord,
+  textRecord,
+  xattrsOf,
+} from "./tar-records.ts";
 import { decodeHeader, isZeroBlock, type TarHeader } from "./tar-header.ts";
 
 export type TarEvent =
@@ -41,10 +50,6 @@ const TYPES: ReadonlyMap<string, TarEntryType> = new Map([
   ["5", "directory"],
   ["6", "fifo"],
 ]);
-
-const XATTR_KEY = "SCHILY.xattr.";
-/** The largest id the kernel takes: 2^32 - 1 means "do not change". */
-const MAX_ID = 0xffff_fffe;
 
 /**
  * The synchronous core of reading tar: push a chunk, take events until there are none, push the next. Nothing is
@@ -259,85 +264,7 @@ export class TarParser {
   }
 }
 
-/**
- * Global records that would rename or resize every entry are refused: readers disagree about them (Go's passes them
- * over), and an archive must mean one thing.
- */
-function mergeGlobal(
-  before: ReadonlyMap<string, Uint8Array>,
-  added: ReadonlyMap<string, Uint8Array>,
-  limits: TarLimits,
-): ReadonlyMap<string, Uint8Array> {
-  for (const key of ["path", "linkpath", "size"]) {
-    if (added.has(key)) {
-      throw new EngineError("unsupported", `Cannot read tar: a global extended header sets "${key}"`);
-    }
-  }
-  const merged = new Map([...before, ...added]);
-  let bytes = 0;
-  for (const [key, value] of merged) bytes += key.length + value.length;
-  if (bytes > limits.maxPaxBytes) {
-    throw new EngineError(
-      "invalid",
-      `Cannot read tar: global extended headers are larger than ${limits.maxPaxBytes} bytes`,
-    );
-  }
-  return merged;
-}
-
-/** An empty value takes a default back, so it counts as absent. */
-function textRecord(records: ReadonlyMap<string, Uint8Array>, key: string): string | undefined {
-  const value = records.get(key);
-  return value?.length ? asText(value) : undefined;
-}
-
-function numberRecord(records: ReadonlyMap<string, Uint8Array>, key: string, otherwise: number): number {
-  const value = records.get(key);
-  return value?.length ? parsePaxNumber(value, key) : otherwise;
-}
-
-function identity(records: ReadonlyMap<string, Uint8Array>, key: "uid" | "gid", otherwise: number): number {
-  const id = numberRecord(records, key, otherwise);
-  if (id > MAX_ID) throw new EngineError("invalid", `Cannot read tar: ${key} ${id} is larger than ${MAX_ID}`);
-  return id;
-}
-
-function xattrsOf(records: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
-  const xattrs = new Map<string, Uint8Array>();
-  for (const [key, value] of records) {
-    if (key.startsWith(XATTR_KEY)) xattrs.set(key.slice(XATTR_KEY.length), value);
-  }
-  return xattrs;
-}
-
-function checkPath(path: string, limits: TarLimits): void {
-  if (path.includes("\0")) {
-    throw new EngineError("invalid", `Cannot read tar entry ${quoted(path)}: its path has a zero byte`);
-  }
-  if (Buffer.byteLength(path) > limits.maxPathBytes) {
-    throw new EngineError(
-      "invalid",
-      `Cannot read tar entry ${quoted(path)}: its path is longer than ${limits.maxPathBytes} bytes`,
-    );
-  }
-  if (pathComponents(path).length > limits.maxDepth) {
-    throw new EngineError(
-      "invalid",
-      `Cannot read tar entry ${quoted(path)}: it lies deeper than ${limits.maxDepth} directories`,
-    );
-  }
-}
-
-function checkLink(path: string, linkName: string, limits: TarLimits): void {
-  if (linkName === "" || linkName.includes("\0") || Buffer.byteLength(linkName) > limits.maxPathBytes) {
-    throw new EngineError(
-      "invalid",
-      `Cannot read tar entry ${quoted(path)}: wrong link target ${quoted(linkName)}`,
-    );
-  }
-}
-
 function cString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return asText(end < 0 ? bytes : bytes.subarray(0, end));
+  return decodeName(end < 0 ? bytes : bytes.subarray(0, end));
 }

@@ -1,3 +1,4 @@
+import { encodeName } from "#base/file-name.ts";
 import { encodePax, formatPaxTime } from "./pax.ts";
 import { BLOCK_BYTES, paddingAfter, type TarEntry } from "./tar-entry.ts";
 import { headerChecksum } from "./tar-header.ts";
@@ -86,7 +87,7 @@ async function* encodeEntry(
 export function encodeHeader(entry: TarEntry): Uint8Array {
   const path = entry.type === "directory" ? `${entry.path}/` : entry.path;
   const records = new Map<string, Uint8Array>();
-  const note = (key: string, value: string): void => void records.set(key, new TextEncoder().encode(value));
+  const note = (key: string, value: string): void => void records.set(key, encodeName(value));
   const split = splitPath(path);
   if (split === undefined) note("path", path);
   const linkName = entry.linkName ?? "";

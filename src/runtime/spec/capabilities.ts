@@ -1,30 +1,19 @@
 import { EngineError } from "#base/errors.ts";
 
 /** capabilities(7), by number: bit n of `CapBnd` in /proc/self/status. */
-export const ALL_CAPABILITIES: readonly string[] = [
-  ...["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL"],
-  ...["CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE"],
-  ...["CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE"],
-  ...["CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT"],
-  ...["CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE"],
-  ...[
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-  ],
-  ...["CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF"],
-  "CAP_CHECKPOINT_RESTORE",
-];
+export const ALL_CAPABILITIES: readonly string[] = prefixed(`
+  CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+  NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
+  SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG
+  MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM
+  BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+`);
 
 /** What a container has unless told otherwise. moby daemon/pkg/oci/caps/defaults.go. */
-export const DEFAULT_CAPABILITIES: readonly string[] = [
-  ...["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID"],
-  ...["CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL"],
-  "CAP_AUDIT_WRITE",
-];
+export const DEFAULT_CAPABILITIES: readonly string[] = prefixed(`
+  CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE
+  SYS_CHROOT KILL AUDIT_WRITE
+`);
 
 export interface CapabilityWish {
   /** With or without `CAP_`, in any case; `ALL` is all. */
@@ -57,4 +46,11 @@ function normalize(names: readonly string[], field: string): Set<string> {
       throw new EngineError("invalid", `invalid ${field}: unknown capability: "${full}"`);
     }),
   );
+}
+
+function prefixed(names: string): string[] {
+  return names
+    .trim()
+    .split(/\s+/)
+    .map((name) => `CAP_${name}`);
 }

@@ -4,6 +4,8 @@ import type { MountInput, NamespaceChoice, Propagation, SpecInput } from "./spec
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
+const PTS_OPTIONS = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
+
 /** These stay writable under a read-only root. moby daemon/oci_linux.go `withMounts`. */
 const ALWAYS_WRITABLE = new Set(["/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"]);
 
@@ -44,9 +46,7 @@ function defaultMounts(input: SpecInput): SpecMount[] {
   return [
     mount("/proc", "proc", "proc", nothing),
     mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-    mount("/dev/pts", "devpts", "devpts", [
-      ...["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
-    ]),
+    mount("/dev/pts", "devpts", "devpts", PTS_OPTIONS),
     mount("/sys", "sysfs", "sysfs", [...nothing, "ro"]),
     mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro", ...nothing]),
     ipc === "host"

@@ -41,7 +41,7 @@ export function resolveUser(
   user: string,
   groupAdd: readonly string[] = [],
 ): ResolvedUser {
-  const [userPart = "", groupPart = ""] = split(user);
+  const [userPart, groupPart] = split(user);
   const groups = parseGroup(files.group);
   const account = findAccount(files.passwd, userPart);
   const gid = groupPart === "" ? account.gid : findGroup(groups, groupPart);

@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { type ChainId, digestOf, parseChainId } from "#oci/digest.ts";
+import { closeFd } from "#linux/file-descriptor.ts";
+import { digestOf, parseChainId, parseDiffId } from "#oci/digest.ts";
 import { readAll, sampleEntry } from "#oci/tar/tar-fixtures.ts";
 import { needs } from "../../../test/needs.ts";
 import { inChunks, NO_SIGNAL } from "../_fixtures.ts";
@@ -22,7 +23,8 @@ import { changes } from "./changes.ts";
 import { writeLayer, type WriteLayerOptions, type WrittenLayer } from "./diff.ts";
 
 const overlay = needs("root", "overlay");
-const [BASE, TOP] = ["base", "top"].map((name) => parseChainId(digestOf(name))) as [ChainId, ChainId];
+const BASE = parseChainId(digestOf("base"));
+const TOP = parseChainId(digestOf("top"));
 
 async function layerOf(
   upper: string,
@@ -74,7 +76,7 @@ overlay("a container's layer, unpacked on the same base elsewhere, shows the sam
   await using bench = openLayerBench();
   const upper = await changed(bench, live);
   const { tar, diffId, sizeBytes } = await layerOf(upper);
-  expect(diffId).toBe(digestOf(tar) as typeof diffId);
+  expect(diffId).toBe(parseDiffId(digestOf(tar)));
   await bench.snapshotter.commit("container", { chainId: TOP, diffId, sizeBytes });
   const wanted = bench.view(TOP, modelOf);
   const copy = parseChainId(digestOf("copy"));
@@ -119,6 +121,18 @@ overlay("equal trees give equal layers, later times cut when asked", async () =>
   const clamp = { maxMtimeNs: 1_000_000_000_000n };
   expect((await layerOf(one, clamp)).diffId).toBe((await layerOf(other, clamp)).diffId);
   expect((await layerOf(one)).diffId).not.toBe((await layerOf(other)).diffId);
+});
+
+overlay("a name that is not UTF-8 comes through a layer as it was", async () => {
+  await using bench = openLayerBench();
+  const name = "caf\udce9";
+  const upper = join(bench.folder, "upper");
+  mkdirSync(upper);
+  using root = kernel.openRoot(upper);
+  closeFd(root.createFile(name, 0o644));
+  const { draft } = await bench.unpackDraft((await layerOf(upper)).tar);
+  using copy = kernel.openRoot(draft.path);
+  expect(copy.readdir(".")).toEqual([name]);
 });
 
 overlay("sockets are left out, attributes and set-id bits are kept", async () => {

@@ -162,6 +162,31 @@ overlay("a crash in the middle of commit leaves the committed snapshot", async (
   await next[Symbol.asyncDispose]();
 });
 
+overlay(
+  "a snapshot that was not flushed before the machine stopped is forgotten, with all that stands on it",
+  async () => {
+    await using it = await open();
+    const names = ["flushed", "torn", "above"];
+    for (const [index, name] of names.entries()) {
+      await using draft = await it.snapshotter.draft();
+      await draft.commit({
+        ...factsOf(name),
+        parent: index === 0 ? undefined : chainIdOf(names[index - 1] ?? ""),
+      });
+      if (index === 0) await it.snapshotter.flush();
+    }
+    await it.snapshotter.flush();
+    const table = it.database.documents("snapshots");
+    const torn = table.find(chainIdOf("torn"));
+    expect(torn).not.toHaveProperty("volatileIn");
+    table.put(chainIdOf("torn"), { ...Object(torn), volatileIn: "another boot" });
+    const next = it.reopen();
+    await next.recover(new Set());
+    expect(next.list().map(({ chainId }) => chainId)).toEqual([chainIdOf("flushed")]);
+    await next[Symbol.asyncDispose]();
+  },
+);
+
 overlay("what was removed is out of sight at once and deleted later", async () => {
   await using it = await open();
   await it.snapshotter.prepare("a", undefined);

@@ -12,6 +12,8 @@ import { settle } from "../layer/settle.ts";
 import { PRIVATE_MODE } from "../layout.ts";
 import { ensurePrivateDirectory } from "../private-directory.ts";
 import { diskUsage } from "./disk-usage.ts";
+import { Flusher, flushFileSystem } from "./flusher.ts";
+import { openLayerDraft } from "./layer-draft.ts";
 import { overlayOptions } from "./overlay-options.ts";
 import { SnapshotRecords, type SnapshotTable } from "./snapshot-records.ts";
 import type { CommitFacts, LayerDraft, Snapshot, Snapshotter, Usage } from "./snapshotter.ts";
@@ -32,12 +34,17 @@ import { Trash } from "../trash.ts";
 export interface OverlaySnapshotterOptions {
   readonly root: string;
   readonly records: SnapshotTable;
-  readonly kernel: Pick<Kernel, "mount" | "unmount" | "mounts" | "openRoot">;
+  readonly kernel: Pick<Kernel, "mount" | "unmount" | "mounts" | "openRoot" | "readSysctl">;
   readonly log: Logger;
+  /** Makes durable what was written to the file system of `root`; `sync -f` when absent. */
+  readonly flush?: (root: string) => Promise<void>;
   /** How long what was removed lies before it is deleted. */
   readonly trashDelayMs?: number;
   readonly clock?: Clock;
 }
+
+/** Flushing waits for the end of a pull: it slows down what is written meanwhile. */
+const FLUSH_DELAY_MS = 2000;
 
 const EMPTY = "empty";
 const VIEWS = "views";
@@ -50,6 +57,8 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #kernel: OverlaySnapshotterOptions["kernel"];
   readonly #trash: Trash;
   readonly #clock: Clock;
+  readonly #bootId: string;
+  readonly #flusher: Flusher<ChainId>;
   #lastView = 0;
 
   private constructor(options: OverlaySnapshotterOptions) {
@@ -57,6 +66,11 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     this.#records = new SnapshotRecords(options.records);
     this.#kernel = options.kernel;
     this.#clock = options.clock ?? systemClock;
+    this.#bootId = options.kernel.readSysctl("kernel.random.boot_id");
+    const { root, log, flush = flushFileSystem } = options;
+    this.#flusher = new Flusher({ flush: () => flush(root), delayMs: FLUSH_DELAY_MS, log }, (chainIds) =>
+      this.#records.markDurable(chainIds),
+    );
     this.#trash = new Trash(join(options.root, TRASH), options.log, options.trashDelayMs);
   }
 
@@ -81,27 +95,10 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   async draft(): Promise<LayerDraft> {
     const folder = this.#makeFolder();
-    let isOpen = true;
-    const close = (): boolean => {
-      const wasOpen = isOpen;
-      isOpen = false;
-      return wasOpen;
-    };
-    return {
-      path: this.#diff(folder),
-      commit: async (facts) => {
-        if (!close()) throw new Error(`the draft of ${facts.chainId} was committed or dropped before`);
-        try {
-          this.#commitDraft(folder, facts);
-        } catch (error) {
-          this.#discard(folder);
-          throw error;
-        }
-      },
-      [Symbol.asyncDispose]: async () => {
-        if (close()) this.#discard(folder);
-      },
-    };
+    return openLayerDraft(this.#diff(folder), {
+      commit: (facts) => this.#commitDraft(folder, facts),
+      discard: () => this.#discard(folder),
+    });
   }
 
   async prepare(key: string, parent: ChainId | undefined): Promise<void> {
@@ -184,9 +181,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       if (target.startsWith(`${this.#root}/`)) this.#kernel.unmount(target, MNT_DETACH);
     }
     const isLost = (folder: string): boolean => !existsSync(this.#diff(folder));
-    for (const { chainId, folder } of this.#records.committed()) {
-      if (isLost(folder)) this.#records.removeCommitted(chainId);
-    }
+    this.#forgetLost();
     const committed = new Set(this.#records.committed().map(({ folder }) => folder));
     for (const { key, folder } of this.#records.actives()) {
       // Killed in the middle of `commit`: the folder belongs to the committed one already.
@@ -198,13 +193,33 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     }
   }
 
+  /** Makes durable now what was committed so far. */
+  async flush(): Promise<void> {
+    await this.#flusher.flush();
+  }
+
   /** Deletes now what was removed so far. */
   async emptyTrash(): Promise<void> {
     await this.#trash.empty();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#flusher[Symbol.asyncDispose]();
     await this.#trash[Symbol.asyncDispose]();
+  }
+
+  /**
+   * Forgets snapshots whose files are gone, or may be torn because the machine stopped before they were flushed, and all
+   * that stands on them: their blobs are whole, so they are unpacked again when needed.
+   */
+  #forgetLost(): void {
+    this.#records.forgetLost(
+      ({ folder, volatileIn }) =>
+        !existsSync(this.#diff(folder)) || (volatileIn !== undefined && volatileIn !== this.#bootId),
+    );
+    for (const { chainId, volatileIn } of this.#records.committed()) {
+      if (volatileIn !== undefined) this.#flusher.add(chainId);
+    }
   }
 
   #commitDraft(folder: string, facts: CommitFacts & { parent: ChainId | undefined }): void {
@@ -243,7 +258,9 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       createdAt: this.#clock(),
       folder,
       isOpaque: isOpaque(layer, ""),
+      volatileIn: this.#bootId,
     });
+    this.#flusher.add(chainId);
   }
 
   /** The root of a mount looks as its uppermost layer says. */

@@ -16,6 +16,8 @@ export interface CommittedRecord extends Snapshot {
   readonly folder: string;
   /** Its root is opaque: nothing of the layers below shows. */
   readonly isOpaque: boolean;
+  /** The boot of the machine it was made in, until its files are known to be on disk: another boot may have lost some. */
+  readonly volatileIn?: string;
 }
 
 export interface ActiveRecord {
@@ -105,6 +107,27 @@ export class SnapshotRecords {
     this.#committed.set(chainId, record);
   }
 
+  /** Removes the committed ones that `isLost` names, and all that stands on them or on nothing. */
+  forgetLost(isLost: (record: CommittedRecord) => boolean): void {
+    const isGroundless = ({ parent }: CommittedRecord): boolean =>
+      parent !== undefined && !this.#committed.has(parent);
+    for (;;) {
+      const lost = this.committed().filter((record) => isLost(record) || isGroundless(record));
+      if (lost.length === 0) return;
+      for (const { chainId } of lost) this.removeCommitted(chainId);
+    }
+  }
+
+  /** Says that the files of these are on disk for good. */
+  markDurable(chainIds: readonly ChainId[]): void {
+    for (const chainId of chainIds) {
+      const record = this.#committed.get(chainId);
+      if (record === undefined) continue;
+      const { volatileIn: _boot, ...durable } = record;
+      this.putCommitted(durable);
+    }
+  }
+
   putActive(record: ActiveRecord): void {
     const { key, ...value } = record;
     this.#table.put(`${ACTIVE}${key}`, value);
@@ -135,6 +158,7 @@ function decodeActive(key: string, value: unknown): ActiveRecord {
 
 function decodeCommitted(chainId: ChainId, value: unknown): CommittedRecord {
   const fields = new Fields(value, `snapshot ${chainId}`);
+  const volatileIn = fields.string("volatileIn");
   return {
     chainId,
     ...parentOf(fields),
@@ -143,6 +167,7 @@ function decodeCommitted(chainId: ChainId, value: unknown): CommittedRecord {
     createdAt: fields.integer("createdAt") ?? 0,
     folder: folderOf(fields),
     isOpaque: fields.boolean("isOpaque") ?? false,
+    ...(volatileIn !== undefined && { volatileIn }),
   };
 }
 

@@ -13,8 +13,6 @@ import { NetworkManager } from "#network/network-manager.ts";
 import { chainIds } from "#oci/digest.ts";
 import { hostPlatform } from "#oci/platform.ts";
 import { canonicalReference } from "#oci/reference.ts";
-import type { TarEntry } from "#oci/tar/tar-entry.ts";
-import { type TarBody, writeTar } from "#oci/tar/tar-writer.ts";
 import { readHostFacts } from "#runtime/read-host-facts.ts";
 import { Runtime } from "#runtime/runtime.ts";
 import { ContentStore } from "#store/content/content-store.ts";
@@ -23,14 +21,10 @@ import { writeLayer } from "#store/layer/diff.ts";
 import { layout } from "#store/layout.ts";
 import { openDatabase } from "#store/metadata/database.ts";
 import { OverlaySnapshotter } from "#store/snapshot/overlay-snapshotter.ts";
-import type { BuildRequest } from "./build-request.ts";
-import { Builder } from "./builder.ts";
-import { applyChanges } from "./changes.ts";
-
-/** A file of a context: text, or an entry of the tar. */
-export type ContextFile = string | Uint8Array | (Partial<TarEntry> & { readonly body?: string | Uint8Array });
-
-export type ContextFiles = Readonly<Record<string, ContextFile>>;
+import { type ContextFiles, contextTar } from "./context-tar.ts";
+import type { BuildRequest } from "../build-request.ts";
+import { Builder } from "../builder.ts";
+import { applyChanges } from "../changes.ts";
 
 export interface RigOptions extends Partial<Omit<BuildRequest, "tags" | "buildArgs" | "labels">> {
   readonly tag?: string;
@@ -43,36 +37,6 @@ export interface RigBuild {
   readonly image: Image;
   /** All that the person who builds was told. */
   readonly text: string;
-}
-
-/** The tar of some files, in the order given. */
-export function contextTar(files: ContextFiles): AsyncIterable<Uint8Array> {
-  return writeTar(Object.entries(files).map(([path, file]) => tarEntry(path, file)));
-}
-
-function tarEntry(path: string, file: ContextFile): [TarEntry, TarBody?] {
-  const isPlain = typeof file === "string" || file instanceof Uint8Array;
-  const body = isPlain ? file : (file.body ?? "");
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  const entry: TarEntry = {
-    path,
-    type: "file",
-    mode: 0o644,
-    uid: 1000,
-    gid: 1000,
-    mtimeNs: 1_000_000_000_000_000_000n,
-    xattrs: new Map(),
-    size: bytes.byteLength,
-    ...(isPlain ? {} : withoutBody(file)),
-  };
-  return entry.type === "file" ? [entry, [bytes]] : [{ ...entry, size: 0 }];
-}
-
-function withoutBody({
-  body: _body,
-  ...entry
-}: Partial<TarEntry> & { readonly body?: unknown }): Partial<TarEntry> {
-  return entry;
 }
 
 const APPLETS =

@@ -3,14 +3,14 @@ import { type DiffId, digestOf, parseDiffId } from "#oci/digest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
 import { hostPlatform } from "#oci/platform.ts";
 import { EngineError } from "#base/errors.ts";
-import { parseDockerfile } from "./dockerfile/parse.ts";
-import { BuildArgs } from "./graph/build-args.ts";
-import { type BuildGraph, buildGraph } from "./graph/build-graph.ts";
-import { chainIdOf, type FileSystem, type Layer } from "./graph/file-system.ts";
-import type { BaseImage, GraphOptions, GraphSources } from "./graph/sources.ts";
-import { canonical } from "./graph/vertex.ts";
-import { BuildCache, type CacheDocuments } from "./solver/build-cache.ts";
-import type { Executor, ReadyVertex, StepOutput, StepResult } from "./solver/executor.ts";
+import { parseDockerfile } from "../dockerfile/parse.ts";
+import { BuildArgs } from "../graph/build-args.ts";
+import { type BuildGraph, buildGraph } from "../graph/build-graph.ts";
+import { chainIdOf, type FileSystem, type Layer } from "../graph/file-system.ts";
+import type { BaseImage, GraphOptions, GraphSources } from "../graph/sources.ts";
+import { canonical } from "../graph/vertex.ts";
+import { BuildCache, type CacheDocuments } from "../solver/build-cache.ts";
+import type { Executor, ReadyVertex, StepOutput, StepResult } from "../solver/executor.ts";
 
 /** A layer that holds `text`. */
 export function layerOf(text: string): Layer {

@@ -223,6 +223,11 @@ export class Containers {
     return imageNamed(this.#world.images, name)?.id === imageId ? name : imageId;
   }
 
+  /** The containers that mount a volume, running or not, and those that are being made with it. */
+  usersOfVolume(name: string): ContainerId[] {
+    return this.#world.registry.usersOfVolume(name);
+  }
+
   /** Removes those that do not run. Answers what went and how many bytes it had. */
   async prune(
     filters: Filters,
@@ -241,6 +246,8 @@ export class Containers {
       removed.push(record.id);
       reclaimedBytes += writableBytes;
     }
+    const attributes = { reclaimed: String(reclaimedBytes) };
+    this.#world.emit({ type: "container", action: "prune", id: "", attributes });
     return { removed, reclaimedBytes };
   }
 

@@ -21,6 +21,7 @@ import { parseNetworkMode } from "./network-mode.ts";
 import { attachRequest, checkEndpoints } from "./network-request.ts";
 import { NO_NETWORK } from "./network-state.ts";
 import { commandOf, type ContainerRecord } from "./record.ts";
+import { isVolumeUsed } from "./removal.ts";
 import { prepareRoot } from "./root-preparation.ts";
 import { specInput } from "./spec-plan.ts";
 import { CREATED } from "./state.ts";
@@ -59,6 +60,8 @@ export async function createContainer(
   const draft = draftRecord(world, request, { id, image, createdAt: clock() });
   const warnings = [...validate(draft.config, draft.hostConfig, world.cpuCount), ...checkSpec(world, draft)];
   using _name = registry.reserveName(draft.name, id);
+  using holds = new DisposableStack();
+  for (const { name } of draft.mounts) if (name !== undefined) holds.use(registry.holdVolume(name, id));
   await using undo = new AsyncDisposableStack();
   const parent = await images.unpack(image, signal);
   const paths = containerPaths(world.folders, id);
@@ -66,7 +69,7 @@ export async function createContainer(
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   await snapshots.prepare(id, parent);
   undo.defer(() => snapshots.removeActive(id));
-  const mounts = await makeVolumes(world, draft, undo);
+  const mounts = await makeVolumes(world, draft, { undo, holds });
   await fillRoot(world, { ...draft, mounts });
   const record = { ...draft, parent, mounts };
   registry.add(record);
@@ -153,10 +156,11 @@ function checkSpec({ facts }: World, record: ContainerRecord): readonly string[]
 
 /** Makes the volumes that are not there yet, and gives names to those without. */
 async function makeVolumes(
-  { volumes, emit }: World,
+  world: World,
   { id, mounts }: ContainerRecord,
-  undo: AsyncDisposableStack,
+  { undo, holds }: { readonly undo: AsyncDisposableStack; readonly holds: DisposableStack },
 ): Promise<MountPoint[]> {
+  const { volumes, registry, emit } = world;
   const made: MountPoint[] = [];
   for (const mount of mounts) {
     if (mount.type !== "volume" || (mount.name !== undefined && volumes.find(mount.name))) {
@@ -169,7 +173,10 @@ async function makeVolumes(
       labels: Object.fromEntries(mount.volumeLabels),
       options: Object.fromEntries(mount.driverOptions),
     });
-    undo.defer(() => volumes.remove(volume.name));
+    holds.use(registry.holdVolume(volume.name, id));
+    undo.defer(async () => {
+      if (!isVolumeUsed(world, volume.name, id)) await volumes.remove(volume.name);
+    });
     emit({ type: "volume", action: "create", id: volume.name, attributes: { driver: volume.driver } });
     made.push({ ...mount, name: volume.name, isAnonymous: mount.name === undefined });
   }

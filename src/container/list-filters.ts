@@ -82,7 +82,7 @@ export function selectForPrune(records: readonly ContainerRecord[], filters: Fil
 }
 
 /** `key` or `key=value`. */
-function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean {
+export function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean {
   const equals = wanted.indexOf("=");
   if (equals < 0) return labels.has(wanted);
   return labels.get(wanted.slice(0, equals)) === wanted.slice(equals + 1);
@@ -163,7 +163,7 @@ function matches(
 }
 
 /** A regular expression as the API has it; what is none, or could take for ever, is looked for as text. */
-function textMatches(text: string, pattern: string): boolean {
+export function textMatches(text: string, pattern: string): boolean {
   if (!isHarmless(pattern)) return text.includes(pattern);
   try {
     return new RegExp(pattern).test(text);

@@ -68,10 +68,9 @@ async function removeAnonymousVolumes(world: World, { id, mounts }: ContainerRec
   }
 }
 
-function isVolumeUsed({ registry }: World, name: string, except: ContainerId): boolean {
-  return registry
-    .list()
-    .some(({ id, mounts }) => id !== except && mounts.some((mount) => mount.name === name));
+/** By a container other than `except`. */
+export function isVolumeUsed({ registry }: World, name: string, except: ContainerId): boolean {
+  return registry.usersOfVolume(name).some((id) => id !== except);
 }
 
 function forget(world: World, record: ContainerRecord, exitCode: number): void {

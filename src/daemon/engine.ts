@@ -30,9 +30,12 @@ import { buildRoutes } from "./routes/build.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { networkRoutes } from "./routes/networks.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { volumeRoutes } from "./routes/volumes.ts";
 import { describe } from "./describe.ts";
 import { encodeVersion } from "./system.ts";
+import { Volumes } from "./volumes.ts";
 
 export interface EngineOptions {
   readonly configuration: Configuration;
@@ -160,6 +163,14 @@ export class Engine implements AsyncDisposable {
       ...containerRoutes({ containers, clock }),
       ...execRoutes(containers.execs),
       ...buildRoutes({ builder, collectGarbage: garbage, clock }),
+      ...volumeRoutes({
+        volumes: new Volumes({ store: volumes, usersOf: (name) => containers.usersOfVolume(name), emit }),
+        pathOf: (name) => volumes.path(name),
+      }),
+      ...networkRoutes({
+        networks: network,
+        containerNames: () => new Map(containers.list(EVERY).map(({ id, name }) => [id, name])),
+      }),
       ...imageRoutes({ images, usersOf: (id) => usersOf(containers, id), clock }),
     ];
     return new Engine(routes, disposal.move());

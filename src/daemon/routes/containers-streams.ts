@@ -58,7 +58,7 @@ async function attach(containers: Containers, request: RouteRequest): Promise<Re
   const connection = await request.hijack({ framed: !tty, commonHeaders: false });
   const client = clientStreams(connection, !tty);
   try {
-    if (replays) await replay(containers, record, { client, options, signal });
+    if (replays) await replayLog(containers, record, { client, options, signal });
     await session?.run(client);
   } finally {
     await connection.end().catch(() => undefined);
@@ -66,8 +66,8 @@ async function attach(containers: Containers, request: RouteRequest): Promise<Re
   return HIJACKED;
 }
 
-/** What was logged so far. */
-async function replay(
+/** Sends what was logged so far. */
+export async function replayLog(
   containers: Containers,
   record: ContainerRecord,
   {

@@ -9,16 +9,19 @@ import { containerEvent } from "./events.ts";
 import { Execs } from "./execs.ts";
 import { containerPaths } from "./folders.ts";
 import { type Filters, type ListOptions, selectContainers, selectForPrune } from "./list-filters.ts";
+import { HealthMonitor } from "./health/health-monitor.ts";
+import { runProbe } from "./health/probe.ts";
 import { Lives, type WaitOutcome } from "./live.ts";
 import { type LogPiece, type LogQuery, readLog } from "./logs/log-reader.ts";
 import { type ContainerSizes, descendsFrom, imageNamed, sizesOf } from "./lineage.ts";
 import type { TerminalSize } from "./neighbours.ts";
 import { type Liveness, recoverContainers } from "./recovery.ts";
+import { pauseContainer, unpauseContainer } from "./pausing.ts";
 import type { ContainerRecord } from "./record.ts";
 import { Registry } from "./registry.ts";
 import { finishRemoval } from "./removal.ts";
 import { removeContainer } from "./remove-container.ts";
-import { exitCodeOf, isAlive, paused, unpaused } from "./state.ts";
+import { exitCodeOf, isAlive } from "./state.ts";
 import { killContainer, stopContainer, type StopOptions } from "./stopping.ts";
 import { checkName } from "./validate.ts";
 import type { ContainersOptions, World } from "./world.ts";
@@ -45,7 +48,7 @@ export class Containers {
   /** Reads the records. Call `recover` before anything else. */
   static open(options: ContainersOptions): Containers {
     const { documents, log } = options;
-    return new Containers({
+    const parts = {
       ...options,
       registry: Registry.load(documents, log),
       lives: new Lives(),
@@ -59,6 +62,8 @@ export class Containers {
     await recoverContainers(this.#world, reconcile);
   }
 
+    const containers = new Containers({ ...parts, health });
+    return containers;
   /** Lets go: no timer fires any more, and clean-up that runs is finished. Containers go on. */
   async close(): Promise<void> {
     this.#world.lives.close();
@@ -115,38 +120,12 @@ export class Containers {
 
   /** @throws {EngineError} conflict unless it runs */
   async pause(reference: string): Promise<void> {
-    const { id } = this.#get(reference);
-    await this.#world.lock.run(id, async () => {
-      const { state } = this.#get(id);
-      if (state.status === "paused") throw new EngineError("conflict", `container ${id} is already paused`);
-      if (state.status === "restarting") {
-        throw new EngineError(
-          "conflict",
-          `container ${id} is restarting, wait until the container is running`,
-        );
-      }
-      if (state.status !== "running") throw new EngineError("conflict", `container ${id} is not running`);
-      await this.#world.runtime.pause(id);
-      this.#emit(
-        this.#world.registry.update(id, (now) => ({ state: paused(now.state) })),
-        "pause",
-      );
-    });
+    await pauseContainer(this.#world, this.#get(reference).id);
   }
 
   /** @throws {EngineError} internal, as Docker has it, when it is not paused */
   async unpause(reference: string): Promise<void> {
-    const { id } = this.#get(reference);
-    await this.#world.lock.run(id, async () => {
-      if (this.#get(id).state.status !== "paused") {
-        throw new EngineError("internal", `Container ${id} is not paused`);
-      }
-      await this.#world.runtime.resume(id);
-      this.#emit(
-        this.#world.registry.update(id, (now) => ({ state: unpaused(now.state) })),
-        "unpause",
-      );
-    });
+    await unpauseContainer(this.#world, this.#get(reference).id);
   }
 
   /**
@@ -294,4 +273,9 @@ export class Containers {
   #emit(record: ContainerRecord, action: string, attributes: Readonly<Record<string, string>> = {}): void {
     this.#world.emit(containerEvent(record, action, attributes));
   }
+}
+
+function after(delayMs: number, work: () => void): Disposable {
+  const timer = setTimeout(work, delayMs);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }

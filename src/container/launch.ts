@@ -4,6 +4,7 @@ import type { ContainerId } from "#base/ids.ts";
 import { generateSpec } from "#runtime/spec/generate-spec.ts";
 import { etcFiles, hostnameOf } from "./etc-files.ts";
 import { containerEvent } from "./events.ts";
+import { healthAtStart } from "./health/health-plan.ts";
 import { findInit, readHostNames, userIn } from "./facts.ts";
 import { type ContainerPaths, containerPaths } from "./folders.ts";
 import { sourceOf, unmountRoot } from "./mounting.ts";
@@ -63,7 +64,10 @@ async function launchOrUndo(world: World, id: ContainerId): Promise<ContainerRec
   const live = lives.get(id);
   await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
   await runtime.start(id);
-  const running = registry.update(id, ({ state }) => ({ state: started(state, pid, clock()) }));
+  const running = registry.update(id, (now) => ({
+    state: started(now.state, pid, clock()),
+    ...healthAtStart(now),
+  }));
   undo.move();
   await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
   world.emit(containerEvent(running, "start"));

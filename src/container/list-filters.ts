@@ -114,7 +114,7 @@ const TESTS: Readonly<Record<string, Test>> = {
   name: ({ name }, value) => textMatches(name, value) || textMatches(`/${name}`, value),
   status: ({ state }, value) => state.status === value,
   exited: ({ state }, value) => state.status === "exited" && exitCodeOf(state) === Number(value),
-  health: (_record, value) => value === "none",
+  health: ({ health }, value) => value === (health?.status ?? "none"),
   volume: ({ mounts }, value) =>
     mounts.some(({ name, source, destination }) => [name, source, destination].includes(value)),
   network: ({ hostConfig, network }, value) => {

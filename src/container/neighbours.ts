@@ -172,12 +172,16 @@ export interface ExecInRuntime {
   readonly tty: boolean;
   readonly openStdin: boolean;
   readonly detach: boolean;
+  /** It is worth nothing to the next engine, which kills it. */
+  readonly endsWithEngine?: boolean;
 }
 
 export interface RunningExec {
   readonly pid: number;
   readonly attachment?: Attachment | undefined;
   readonly exited: Promise<number>;
+  /** Kills the process and what it has started. */
+  kill(): void;
 }
 
 export interface ContainerRuntime {

@@ -1,5 +1,4 @@
 import { EngineError } from "#base/errors.ts";
-import type { ContainerConfig } from "./container-config.ts";
 import type { HostConfig } from "./host-config.ts";
 
 /** Log drivers there are; `none` keeps nothing. */
@@ -24,7 +23,7 @@ const RUNTIMES = ["crun", "runc", "io.containerd.runc.v2"];
  *
  * @throws {EngineError} unsupported or invalid
  */
-export function checkUnsupported(config: ContainerConfig, host: HostConfig): string[] {
+export function checkUnsupported(host: HostConfig): string[] {
   const refusals: [boolean, string, string][] = [
     [isFilled(host.links), "Links", "containers of the default bridge can not be linked"],
     [host.storageOpt.size > 0, "StorageOpt", "the overlay snapshotter has no quota"],
@@ -58,7 +57,7 @@ export function checkUnsupported(config: ContainerConfig, host: HostConfig): str
     if (isAsked) throw new EngineError("unsupported", `Cannot apply HostConfig.${field}: ${reason}`);
   }
   checkDrivers(host);
-  return warnings(config, host);
+  return warnings(host);
 }
 
 function checkDrivers(host: HostConfig): void {
@@ -83,8 +82,7 @@ function checkDrivers(host: HostConfig): void {
   }
 }
 
-function warnings(config: ContainerConfig, host: HostConfig): string[] {
-  const health = config.healthcheck?.test ?? [];
+function warnings(host: HostConfig): string[] {
   const list: [boolean, string][] = [
     [
       health.length > 0 && health[0] !== "NONE",

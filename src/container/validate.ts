@@ -36,7 +36,7 @@ export function validate(config: ContainerConfig, host: HostConfig, cpuCount: nu
   checkNamespaces(config, host);
   for (const entry of host.extraHosts ?? []) checkExtraHost(entry);
   for (const port of [...config.exposedPorts, ...host.portBindings.keys()]) parsePortSpec(port);
-  return [...checkUnsupported(config, host), ...warningsOf(host)];
+  return [...checkUnsupported(host), ...warningsOf(host)];
 }
 
 function checkConfig(config: ContainerConfig): void {

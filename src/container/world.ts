@@ -4,7 +4,9 @@ import type { KeyedLock } from "#base/lock.ts";
 import type { Logger } from "#base/log.ts";
 import type { HostFacts } from "#runtime/spec/host-facts.ts";
 import type { Background } from "./background.ts";
+import type { HealthMonitor } from "./health/health-monitor.ts";
 import type { Lives } from "./live.ts";
+import type { LogKeeper } from "./logs/log-keeper.ts";
 import type { ContainerRuntime, Documents, Host, Images, Network, Snapshots, Volumes } from "./neighbours.ts";
 import type { Registry } from "./registry.ts";
 
@@ -33,4 +35,6 @@ export interface World extends ContainersOptions {
   readonly lives: Lives;
   readonly lock: KeyedLock;
   readonly background: Background;
+  readonly logs: LogKeeper;
+  readonly health: HealthMonitor;
 }

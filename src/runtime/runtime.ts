@@ -5,12 +5,14 @@ import type { Logger } from "#base/log.ts";
 import { cgroupRoots } from "#linux/cgroups.ts";
 import type { Kernel } from "#linux/kernel.ts";
 import { findProgram } from "#linux/process.ts";
-import type { RuntimeSpec } from "#oci/runtime-spec.ts";
+import type { LinuxResources, RuntimeSpec } from "#oci/runtime-spec.ts";
 import type { Attachment } from "./attachment.ts";
 import { ContainerCgroups } from "./container-cgroups.ts";
 import type { ContainerExit } from "./container-exit.ts";
 import type { ContainerPlace } from "./container-place.ts";
+import { sendControl } from "./control-fifo.ts";
 import { createContainer } from "./create-container.ts";
+import { findSession, killLeftovers, killSession } from "./exec-session.ts";
 import type { KeptContainer } from "./kept-container.ts";
 import { OciRuntime } from "./oci-runtime.ts";
 import { type RecoveredContainer, recoverContainer } from "./recover-container.ts";
@@ -146,12 +148,32 @@ export class Runtime {
   }
 
   /**
-   * Runs a further process in a running container. `exited` is its exit code when all its output is out.
+   * Runs a further process in a running container. `exited` is its exit code when all its output is out; `kill` ends it
+   * and what it has started.
    * @throws {StartError} when it cannot be started
    */
-  async exec(id: string, options: ExecOptions): Promise<RunningExec> {
-    const { runtime } = this.#get(id);
-    return await startExec(id, options, { layout: this.#layout, runtime, connector: this.#options.kernel });
+  async exec(id: string, options: ExecOptions): Promise<RunningExec & { kill(): void }> {
+    const { runtime, record } = this.#get(id);
+    const { kernel } = this.#options;
+    const running = await startExec(id, options, { layout: this.#layout, runtime, connector: kernel });
+    const session = findSession(running.pid);
+    const kill = (): void => {
+      if (session !== undefined) killSession(session, this.#cgroups.processes(record.cgroupPath), kernel);
+    };
+    return { ...running, kill };
+  }
+
+  /** The processes of a container that runs, all that its cgroup holds. */
+  processes(id: string): number[] {
+    return this.#cgroups.processes(this.#get(id).record.cgroupPath);
+  }
+
+  /**
+   * Changes the limits of a running container; those that are absent stay as they are.
+   * @throws {EngineError} internal when the kernel refuses
+   */
+  async update(id: string, resources: LinuxResources): Promise<void> {
+    await this.#get(id).runtime.update(id, resources);
   }
 
   /** Sets the size of an exec's terminal; nothing when it has ended. */
@@ -188,10 +210,16 @@ export class Runtime {
     const container = this.#kept.get(id);
     if (container) return container;
     throw new EngineError(
+      if (found.recovered.state === "running") this.#killLeftovers(id);
       "not-found",
       `Cannot find the running parts of container ${id}: it was not created`,
     );
   }
+  #killLeftovers(id: string): void {
+    const holder = this.#options.kernel;
+    killLeftovers(id, { layout: this.#layout, processes: this.processes(id), holder });
+  }
+
 
   get #defaultRuntime(): string {
     return this.#options.defaultRuntime ?? "crun";

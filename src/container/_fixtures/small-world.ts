@@ -200,7 +200,7 @@ class MemoryRuntime implements ContainerRuntime {
   }
 
   async exec(): Promise<RunningExec> {
-    return { pid: 43, exited: Promise.resolve(0) };
+    return { pid: 43, exited: Promise.resolve(0), kill: () => undefined };
   }
 
   resizeExec(): void {

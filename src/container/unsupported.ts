@@ -1,20 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import type { HostConfig } from "./host-config.ts";
+import { parseLogConfig } from "./logs/log-options.ts";
 
-/** Log drivers there are; `none` keeps nothing. */
-const LOG_DRIVERS = ["json-file", "local", "none"];
-const LOG_OPTIONS = [
-  "max-size",
-  "max-file",
-  "compress",
-  "labels",
-  "labels-regex",
-  "env",
-  "env-regex",
-  "tag",
-  "mode",
-  "max-buffer-size",
-];
 const RUNTIMES = ["crun", "runc", "io.containerd.runc.v2"];
 
 /**
@@ -72,26 +59,11 @@ function checkDrivers(host: HostConfig): void {
   if (host.runtime !== undefined && !RUNTIMES.includes(host.runtime)) {
     throw new EngineError("invalid", `unknown or invalid runtime name: ${host.runtime}`);
   }
-  const { type, config } = host.logConfig;
-  if (type !== undefined && !LOG_DRIVERS.includes(type)) {
-    throw new EngineError("invalid", `logger: no log driver named '${type}' is registered`);
-  }
-  const unknown = [...config.keys()].find((option) => !LOG_OPTIONS.includes(option));
-  if (unknown !== undefined && type !== "none") {
-    throw new EngineError("invalid", `unknown log opt '${unknown}' for ${type ?? "json-file"} log driver`);
-  }
+  parseLogConfig(host.logConfig);
 }
 
 function warnings(host: HostConfig): string[] {
   const list: [boolean, string][] = [
-    [
-      health.length > 0 && health[0] !== "NONE",
-      "The health check is kept and shown, and not run: the container has no health status",
-    ],
-    [
-      host.logConfig.config.size > 0,
-      `The log is kept whole, in one file: the log options ${[...host.logConfig.config.keys()].join(", ")} have no effect`,
-    ],
     [host.annotations.size > 0, "Annotations are kept and shown, and not handed to the runtime"],
   ];
   return list.filter(([applies]) => applies).map(([, text]) => text);

@@ -132,6 +132,14 @@ export class Runtime {
     sendSize(this.#layout.bundle(id), size);
   }
 
+  /**
+   * Has conmon go on with its log in a new file; false when it has ended. The file written so far must have a second
+   * name by then, or it is gone. The new one has the log's name when conmon has taken this up.
+   */
+  reopenLog(id: string): boolean {
+    return sendControl(this.#layout.bundle(id), { kind: "reopen-log" });
+  }
+
   /** Resolves when the container has ended and all its output is out: at once when it has. */
   exited(id: string): Promise<ContainerExit> {
     return this.#get(id).exited;
@@ -202,24 +210,24 @@ export class Runtime {
       if (found === undefined) continue;
       this.#kept.set(id, found.container);
       all.push(found.recovered);
+      if (found.recovered.state === "running") this.#killLeftovers(id);
     }
     return all;
+  }
+
+  #killLeftovers(id: string): void {
+    const holder = this.#options.kernel;
+    killLeftovers(id, { layout: this.#layout, processes: this.processes(id), holder });
   }
 
   #get(id: string): KeptContainer {
     const container = this.#kept.get(id);
     if (container) return container;
     throw new EngineError(
-      if (found.recovered.state === "running") this.#killLeftovers(id);
       "not-found",
       `Cannot find the running parts of container ${id}: it was not created`,
     );
   }
-  #killLeftovers(id: string): void {
-    const holder = this.#options.kernel;
-    killLeftovers(id, { layout: this.#layout, processes: this.processes(id), holder });
-  }
-
 
   get #defaultRuntime(): string {
     return this.#options.defaultRuntime ?? "crun";

@@ -52,7 +52,7 @@ export async function* readLog(
   let isFirst = true;
   let read = 0;
   for (;;) {
-    await using row = await SegmentRow.open(path, read);
+    await using row = await SegmentRow.open(path, { after: read, isStill: follow === undefined });
     if (isFirst && query.tail !== undefined) await row.skipToTail(query.tail, selection);
     isFirst = false;
     yield* row.readComplete(selection, signal);
@@ -114,16 +114,25 @@ class Selection {
 class SegmentRow implements AsyncDisposable {
   readonly #segments: readonly OpenSegment[];
   readonly #after: number;
+  /** How far the last is read; what is written faster than it is read would have no end. */
+  readonly #end: number;
   #start: TailStart = { stdout: BEGINNING, stderr: BEGINNING };
   #last: Cursor | undefined;
 
-  private constructor(segments: readonly OpenSegment[], after: number) {
+  private constructor(segments: readonly OpenSegment[], { after, end }: { after: number; end: number }) {
     this.#segments = segments;
     this.#after = after;
+    this.#end = end;
   }
 
-  static async open(path: string, after: number): Promise<SegmentRow> {
-    return new SegmentRow(await openSegments(path, after), after);
+  /** `isStill`: what is written from now on is left out. */
+  static async open(
+    path: string,
+    { after, isStill }: { after: number; isStill: boolean },
+  ): Promise<SegmentRow> {
+    const segments = await openSegments(path, after);
+    const last = isStill ? segments.at(-1) : undefined;
+    return new SegmentRow(segments, { after, end: (await last?.size()) ?? Infinity });
   }
 
   /** Of the last. */
@@ -165,10 +174,8 @@ class SegmentRow implements AsyncDisposable {
     const first = isEarlier(stdout, stderr) ? stdout : stderr;
     const segment = this.#segments[index];
     if (segment === undefined || index < first.index) return undefined;
-    return new Cursor(segment, {
-      stdout: offsetIn(index, stdout),
-      stderr: offsetIn(index, stderr),
-    });
+    const from = { stdout: offsetIn(index, stdout), stderr: offsetIn(index, stderr) };
+    return new Cursor(segment, { from, end: index === this.#segments.length - 1 ? this.#end : Infinity });
   }
 }
 
@@ -185,12 +192,17 @@ class Cursor {
   readonly #segment: OpenSegment;
   /** From where on each stream's records are asked for. */
   readonly #from: Readonly<Record<LogStream, number>>;
+  readonly #end: number;
   #offset: number;
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(segment: OpenSegment, from: Readonly<Record<LogStream, number>>) {
+  constructor(
+    segment: OpenSegment,
+    { from, end }: { from: Readonly<Record<LogStream, number>>; end: number },
+  ) {
     this.#segment = segment;
     this.#from = from;
+    this.#end = end;
     this.#offset = Math.min(from.stdout, from.stderr);
   }
 
@@ -199,8 +211,10 @@ class Cursor {
     const file = await this.#segment.text();
     for (;;) {
       signal.throwIfAborted();
-      const block = new Uint8Array(BLOCK_BYTES);
-      const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, this.#offset);
+      const length = Math.min(BLOCK_BYTES, this.#end - this.#offset);
+      if (length <= 0) return;
+      const block = new Uint8Array(length);
+      const { bytesRead } = await file.read(block, 0, length, this.#offset);
       if (bytesRead === 0) return;
       const fresh = block.subarray(0, bytesRead);
       const bytes = this.#rest.byteLength === 0 ? fresh : Buffer.concat([this.#rest, fresh]);

@@ -99,6 +99,11 @@ export class OpenSegment implements AsyncDisposable {
     return plain;
   }
 
+  /** Of the file as it is, packed or not. */
+  async size(): Promise<number> {
+    return (await this.#file.stat()).size;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
   }

@@ -12,15 +12,18 @@ import { type Filters, type ListOptions, selectContainers, selectForPrune } from
 import { HealthMonitor } from "./health/health-monitor.ts";
 import { runProbe } from "./health/probe.ts";
 import { Lives, type WaitOutcome } from "./live.ts";
+import { LogKeeper } from "./logs/log-keeper.ts";
 import { type LogPiece, type LogQuery, readLog } from "./logs/log-reader.ts";
 import { type ContainerSizes, descendsFrom, imageNamed, sizesOf } from "./lineage.ts";
+import { type HeldRoot, holdRoot } from "./mounting.ts";
 import type { TerminalSize } from "./neighbours.ts";
-import { type Liveness, recoverContainers } from "./recovery.ts";
 import { pauseContainer, unpauseContainer } from "./pausing.ts";
+import { type Liveness, recoverContainers } from "./recovery.ts";
 import type { ContainerRecord } from "./record.ts";
 import { Registry } from "./registry.ts";
 import { finishRemoval } from "./removal.ts";
 import { removeContainer } from "./remove-container.ts";
+import { RootHolds } from "./root-holds.ts";
 import { exitCodeOf, isAlive } from "./state.ts";
 import { killContainer, stopContainer, type StopOptions } from "./stopping.ts";
 import { checkName } from "./validate.ts";
@@ -54,7 +57,16 @@ export class Containers {
       lives: new Lives(),
       lock: new KeyedLock(),
       background: new Background(log),
+      roots: new RootHolds(),
+      logs: new LogKeeper({ reopenLog: (id) => options.runtime.reopenLog(id), log }),
+    };
+    const health = new HealthMonitor({
+      ...parts,
+      after,
+      probe: (id, plan, signal) => runProbe(containers.execs, id, { plan, signal }),
     });
+    const containers = new Containers({ ...parts, health });
+    return containers;
   }
 
   /** See `recoverContainers`. */
@@ -62,11 +74,11 @@ export class Containers {
     await recoverContainers(this.#world, reconcile);
   }
 
-    const containers = new Containers({ ...parts, health });
-    return containers;
   /** Lets go: no timer fires any more, and clean-up that runs is finished. Containers go on. */
   async close(): Promise<void> {
     this.#world.lives.close();
+    this.#world.health.close();
+    await this.#world.logs.close();
     await this.#world.background.idle();
   }
 
@@ -176,6 +188,20 @@ export class Containers {
   /** By id, name or prefix. @throws {EngineError} not-found, invalid */
   inspect(reference: string): ContainerRecord {
     return this.#get(reference);
+  }
+
+  /** Keeps the container's root mounted until disposed, whether it runs or not. @throws {EngineError} not-found, conflict */
+  holdRoot(reference: string): HeldRoot & { readonly record: ContainerRecord } {
+    const record = this.#get(reference);
+    const { id, state } = record;
+    if (state.status === "dead") {
+      throw new EngineError("conflict", `You cannot use the files of container ${id} which is Dead`);
+    }
+    if (state.status === "removing") {
+      throw new EngineError("conflict", `You cannot use the files of container ${id} which is being removed`);
+    }
+    const held = holdRoot(this.#world, id);
+    return { record, path: held.path, signal: held.signal, [Symbol.dispose]: () => held[Symbol.dispose]() };
   }
 
   /** Where the container's files lie, as inspect tells. */

@@ -7,7 +7,9 @@ import { containerEvent } from "./events.ts";
 import { healthAtStart } from "./health/health-plan.ts";
 import { findInit, readHostNames, userIn } from "./facts.ts";
 import { type ContainerPaths, containerPaths } from "./folders.ts";
-import { sourceOf, unmountRoot } from "./mounting.ts";
+import { mountRoot, sourceOf, unmountRoot } from "./mounting.ts";
+import { parseLogConfig } from "./logs/log-options.ts";
+import { settleLog } from "./logs/rotating-log.ts";
 import type { Sandbox } from "./neighbours.ts";
 import { attachRequest, networkOwner } from "./network-request.ts";
 import { NO_NETWORK, networkState } from "./network-state.ts";
@@ -49,11 +51,13 @@ async function launchOrUndo(world: World, id: ContainerId): Promise<ContainerRec
   // Saved first: an engine that dies now leaves a process whose addresses the next one must know.
   registry.update(id, () => ({ network: networkState(sandbox) }));
   const { config, hostConfig } = record;
+  const logLimits = parseLogConfig(hostConfig.logConfig);
+  if (logLimits) settleLog(paths.log);
   const { pid } = await runtime.create(
     {
       id,
       spec,
-      log: hostConfig.logConfig.type === "none" ? {} : { path: paths.log },
+      log: logLimits ? { path: paths.log } : {},
       tty: config.tty,
       openStdin: config.openStdin,
       stdinOnce: config.stdinOnce,
@@ -80,7 +84,7 @@ async function prepare(
   record: ContainerRecord,
   undo: AsyncDisposableStack,
 ): Promise<{ sandbox: Sandbox; names: { hostname: string } }> {
-  const { network, snapshots, host } = world;
+  const { network, host } = world;
   const { id } = record;
   const paths = containerPaths(world.folders, id);
   const hostNames = readHostNames();
@@ -88,7 +92,7 @@ async function prepare(
   undo.defer(() => network.detach(id));
   const attaching = network.attach(attachRequest(record), AbortSignal.timeout(START_DEADLINE_MS));
   const mounting = (async () => {
-    snapshots.mount(id, paths.rootfs);
+    mountRoot(world, id);
     undo.defer(() => unmountRoot(world, id));
     using root = host.openRoot(paths.rootfs);
     prepareRoot(root, record.config.workingDir);

@@ -52,6 +52,7 @@ export async function deleteRemains(
   removesVolumes: boolean,
 ): Promise<void> {
   const { id } = record;
+  world.roots.revoke(id);
   unmountRoot(world, id);
   await Promise.all([world.runtime.delete(id), world.network.detach(id)]);
   await world.snapshots.removeActive(id);

@@ -9,6 +9,7 @@ import type { Lives } from "./live.ts";
 import type { LogKeeper } from "./logs/log-keeper.ts";
 import type { ContainerRuntime, Documents, Host, Images, Network, Snapshots, Volumes } from "./neighbours.ts";
 import type { Registry } from "./registry.ts";
+import type { RootHolds } from "./root-holds.ts";
 
 /** What the engine hands in; see `Containers.open`. */
 export interface ContainersOptions {
@@ -35,6 +36,7 @@ export interface World extends ContainersOptions {
   readonly lives: Lives;
   readonly lock: KeyedLock;
   readonly background: Background;
+  readonly roots: RootHolds;
   readonly logs: LogKeeper;
   readonly health: HealthMonitor;
 }

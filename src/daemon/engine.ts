@@ -24,6 +24,7 @@ import { collectGarbage } from "#store/metadata/garbage.ts";
 import { OverlaySnapshotter } from "#store/snapshot/overlay-snapshotter.ts";
 import { VolumeStore } from "#store/volume/volume-store.ts";
 import type { Configuration } from "./configuration.ts";
+import { containerFilesRoutes } from "./container-files.ts";
 import { EventBus } from "./events.ts";
 import type { Route } from "./http/route.ts";
 import { buildRoutes } from "./routes/build.ts";
@@ -162,6 +163,18 @@ export class Engine implements AsyncDisposable {
       }),
       ...containerRoutes({ containers, clock }),
       ...execRoutes(containers.execs),
+      ...containerFilesRoutes({
+        containers,
+        images,
+        content,
+        snapshots,
+        volumes,
+        leases: database.leases,
+        openRoot: (path) => kernel.openRoot(path),
+        applyChanges,
+        emit,
+        clock,
+      }),
       ...buildRoutes({ builder, collectGarbage: garbage, clock }),
       ...volumeRoutes({
         volumes: new Volumes({ store: volumes, usersOf: (name) => containers.usersOfVolume(name), emit }),

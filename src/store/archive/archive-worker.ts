@@ -119,4 +119,3 @@ function describe(error: unknown): { kind: string; message: string; hint?: strin
   if (isErrno(error, "ENOENT")) return { kind: "not-found", message };
   return { kind: isErrno(error, "ENOTDIR", "ELOOP") ? "invalid" : "internal", message };
 }
-

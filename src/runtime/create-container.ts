@@ -4,6 +4,7 @@ import { EngineError } from "#base/errors.ts";
 import { findProgram } from "#linux/process.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
 import { type BundleRecord, findStartTime, writeRecord } from "./bundle-record.ts";
+import { bundleSpec } from "./bundle-spec.ts";
 import { createCommand } from "./conmon-command.ts";
 import { ConmonProcess } from "./conmon-process.ts";
 import type { ContainerPlace } from "./container-place.ts";
@@ -37,12 +38,11 @@ export async function createContainer(
   const { id, layout } = place;
   const bundle = layout.bundle(id);
   const runtime = place.runtime(request.runtime);
+  const spec = bundleSpec(request.spec);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
-  writeFileSync(
-    join(bundle, "config.json"),
-    JSON.stringify(place.filters.withFilter(request.spec, runtime)),
-    { mode: 0o600 },
-  );
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(place.filters.withFilter(spec, runtime)), {
+    mode: 0o600,
+  });
   const conmon = ConmonProcess.start({
     command: createCommand(
       {

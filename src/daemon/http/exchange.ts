@@ -155,6 +155,7 @@ export class Exchange {
   }
 
   async #hijack(version: ApiVersion, options: HijackOptions): Promise<HijackedConnection> {
+    await this.#body.skipDeclared(MAX_JSON_BYTES);
     const head = "protocol" in options ? protocolHead(options) : this.#streamHead(version, options);
     this.#hasAnswered = true;
     this.#isHijacked = true;

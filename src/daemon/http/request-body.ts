@@ -61,6 +61,15 @@ export class RequestBody {
     return true;
   }
 
+  /**
+   * Before the connection is taken over: drops an unread body of declared length, which some clients send to repeat
+   * the query. What follows a head without a length belongs to the stream. @throws {EngineError} invalid when too long
+   */
+  async skipDeclared(limit: number): Promise<void> {
+    if (this.#framing.kind !== "length" || (await this.discard(limit))) return;
+    throw new EngineError("invalid", `Cannot read request body: more than ${limit} bytes`);
+  }
+
   async *#exactly(length: number): AsyncGenerator<Uint8Array> {
     let left = length;
     while (left > 0) {

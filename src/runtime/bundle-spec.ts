@@ -1,7 +1,7 @@
 import { lstatSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { EngineError } from "#base/errors.ts";
 import type { RuntimeSpec, SpecMount } from "#oci/runtime-spec.ts";
+import { StartError } from "./start-error.ts";
 
 /** Where the runtime mounts the kernel's own file systems; whatever is deeper lies inside one of them by then. */
 const KERNEL_MOUNTS = ["dev", "proc", "sys"];
@@ -10,7 +10,7 @@ const KERNEL_MOUNTS = ["dev", "proc", "sys"];
  * The specification as it goes into a bundle, of a container or a build step: checked against the root it names, which
  * is mounted by now, and fitted to what the runtime can do.
  *
- * @throws {EngineError} invalid for a root that would lead the runtime out of it
+ * @throws {StartError} for a root that would lead the runtime out of it
  */
 export function bundleSpec(spec: RuntimeSpec): RuntimeSpec {
   checkRoot(spec.root.path);
@@ -27,9 +27,10 @@ function checkRoot(root: string): void {
     const stat = lstatSync(join(root, name), { throwIfNoEntry: false });
     if (stat === undefined || stat.isDirectory()) continue;
     const type = stat.isSymbolicLink() ? "symlink" : stat.isFile() ? "file" : "special file";
-    throw new EngineError(
+    throw new StartError(
       "invalid",
       `Cannot run in this root file system: its /${name} is a ${type}, not a directory`,
+      128,
     );
   }
 }

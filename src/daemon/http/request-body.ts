@@ -113,7 +113,11 @@ export class RequestBody {
     let line: Buffer = Buffer.alloc(0);
     for (;;) {
       const chunk = await this.#next();
-      line = Buffer.concat([line, chunk]);
+      // Most often the line is whole and the content follows it in the same chunk: no copy of that then.
+      line =
+        line.byteLength === 0
+          ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+          : Buffer.concat([line, chunk]);
       const end = line.indexOf("\r\n");
       if (end >= 0) {
         this.#stream.unread(line.subarray(end + 2));

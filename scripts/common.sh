@@ -50,7 +50,7 @@ ensure_build() {
 
 ensure_engine_host() {
   ensure_packages
-  ensure_debian crun=crun conmon=conmon nft=nftables
+  ensure_debian crun=crun conmon=conmon nft=nftables catatonit=catatonit
   ensure_build
   dist/darse doctor --fix --quiet
 }

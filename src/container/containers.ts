@@ -25,7 +25,11 @@ import { finishRemoval } from "./removal.ts";
 import { removeContainer } from "./remove-container.ts";
 import { RootHolds } from "./root-holds.ts";
 import { exitCodeOf, isAlive } from "./state.ts";
+import { type ContainerStats, readStats, type StatsOptions } from "./stats.ts";
 import { killContainer, stopContainer, type StopOptions } from "./stopping.ts";
+import { topContainer } from "./top.ts";
+import { type LimitChange, updateContainer } from "./update.ts";
+import type { ProcessTable } from "./usage.ts";
 import { checkName } from "./validate.ts";
 import type { ContainersOptions, World } from "./world.ts";
 
@@ -177,6 +181,21 @@ export class Containers {
     });
   }
 
+  /** @throws {EngineError} see `updateContainer` */
+  async update(reference: string, change: LimitChange): Promise<string[]> {
+    return await updateContainer(this.#world, reference, change);
+  }
+
+  /** @throws {EngineError} see `topContainer` */
+  async top(reference: string, psOptions: string, signal: AbortSignal): Promise<ProcessTable> {
+    return await topContainer(this.#world, reference, { psOptions, signal });
+  }
+
+  /** @throws {EngineError} see `readStats` */
+  stats(reference: string, options: StatsOptions, signal: AbortSignal): AsyncIterable<ContainerStats> {
+    return readStats(this.#world, reference, { options, signal });
+  }
+
   /** @throws {EngineError} conflict unless it runs */
   resize(reference: string, size: TerminalSize): void {
     const record = this.#get(reference);
@@ -237,9 +256,10 @@ export class Containers {
   async prune(
     filters: Filters,
   ): Promise<{ readonly removed: ContainerId[]; readonly reclaimedBytes: number }> {
+    const { registry, clock } = this.#world;
     const removed: ContainerId[] = [];
     let reclaimedBytes = 0;
-    for (const record of selectForPrune(this.#world.registry.list(), filters)) {
+    for (const record of selectForPrune(registry.list(), filters, clock())) {
       const { writableBytes } = await this.sizes(record);
       try {
         await this.remove(record.id, { force: false, removesVolumes: false });

@@ -24,6 +24,7 @@ import { commandOf, type ContainerRecord } from "./record.ts";
 import { isVolumeUsed } from "./removal.ts";
 import { prepareRoot } from "./root-preparation.ts";
 import { specInput } from "./spec-plan.ts";
+import { resolveLinks } from "./links.ts";
 import { CREATED } from "./state.ts";
 import { checkName, validate } from "./validate.ts";
 import type { World } from "./world.ts";
@@ -124,10 +125,13 @@ function draftRecord(
 function resolveContainers({ registry }: World, host: HostConfig): HostConfig {
   const network = parseNetworkMode(host.networkMode);
   const pid = host.pidMode?.startsWith("container:") ? host.pidMode.slice("container:".length) : undefined;
+  const ipc = host.ipcMode?.startsWith("container:") ? host.ipcMode.slice("container:".length) : undefined;
   return {
     ...host,
     ...(network.kind === "container" && { networkMode: `container:${registry.get(network.reference).id}` }),
     ...(pid !== undefined && { pidMode: `container:${registry.get(pid).id}` }),
+    ...(ipc !== undefined && { ipcMode: `container:${registry.get(ipc).id}` }),
+    ...(host.links && { links: resolveLinks(registry, host.links) }),
   };
 }
 
@@ -148,6 +152,9 @@ function checkSpec({ facts }: World, record: ContainerRecord): readonly string[]
     rootfs: paths.rootfs,
     networkNamespace: record.hostConfig.networkMode === "host" ? undefined : "/",
     pidNamespace: undefined,
+    ipcNamespace: undefined,
+    shmPath: undefined,
+    linkEnv: [],
     sourceOf: () => "/",
     initPath: undefined,
   });
@@ -189,7 +196,9 @@ async function makeVolumes(
 
 /** Copies what the image has below each empty volume into it, and makes the working directory. */
 async function fillRoot(world: World, { id, config, mounts }: ContainerRecord): Promise<void> {
-  const filled = mounts.filter(({ type, options }) => type === "volume" && !options?.noCopy);
+  const filled = mounts.filter(
+    ({ type, options, subpath }) => type === "volume" && !options?.noCopy && subpath === undefined,
+  );
   const hasWorkingDir = config.workingDir !== undefined && config.workingDir !== "/";
   if (filled.length === 0 && !hasWorkingDir) return;
   const { rootfs } = containerPaths(world.folders, id);

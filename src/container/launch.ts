@@ -8,13 +8,15 @@ import { healthAtStart } from "./health/health-plan.ts";
 import { findInit, readHostNames, userIn } from "./facts.ts";
 import { type ContainerPaths, containerPaths } from "./folders.ts";
 import { mountRoot, sourceOf, unmountRoot } from "./mounting.ts";
+import { linkedContainers, linkEnv, linkHosts } from "./links.ts";
 import { parseLogConfig } from "./logs/log-options.ts";
 import { settleLog } from "./logs/rotating-log.ts";
 import type { Sandbox } from "./neighbours.ts";
 import { attachRequest, networkOwner } from "./network-request.ts";
 import { NO_NETWORK, networkState } from "./network-state.ts";
 import type { ContainerRecord } from "./record.ts";
-import { checkKernelMounts, prepareRoot } from "./root-preparation.ts";
+import { prepareRoot } from "./root-preparation.ts";
+import { mountShm, shmPath } from "./run-mounts.ts";
 import { specInput } from "./spec-plan.ts";
 import { started, startFailed } from "./state.ts";
 import type { World } from "./world.ts";
@@ -96,14 +98,17 @@ async function prepare(
     undo.defer(() => unmountRoot(world, id));
     using root = host.openRoot(paths.rootfs);
     prepareRoot(root, record.config.workingDir);
-    checkKernelMounts(root);
     return Promise.resolve();
   })();
   const [attached, mounted] = await Promise.allSettled([attaching, mounting]);
   if (attached.status === "rejected") throw asNetworkError(attached.reason);
   if (mounted.status === "rejected") throw mounted.reason;
   const sandbox = attached.value;
-  const files = etcFiles(record, networkState(sandbox), { resolvConf: sandbox.resolvConf, host: hostNames });
+  const files = etcFiles(record, networkState(sandbox), {
+    resolvConf: sandbox.resolvConf,
+    host: hostNames,
+    links: linkHosts(linkedContainers(world.registry, record.hostConfig)),
+  });
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   writeFileSync(paths.hostname, files.hostname, { mode: 0o644 });
   writeFileSync(paths.hosts, files.hosts, { mode: 0o644 });
@@ -126,7 +131,9 @@ function specOf(
     rootfs: paths.rootfs,
     networkNamespace: sandbox.namespacePath,
     pidNamespace: pidNamespace(world, hostConfig.pidMode),
-    sourceOf: (mount) => sourceOf(mount, world),
+    ...ipcPlace(world, record),
+    linkEnv: linkEnv(record.name, linkedContainers(world.registry, hostConfig)),
+    sourceOf: (mount) => sourceOf(mount, world, record.id),
     initPath: hostConfig.init ? findInit() : undefined,
   });
 }
@@ -136,6 +143,30 @@ function pidNamespace({ registry }: World, pidMode: string | undefined): string 
   const { state, id } = registry.get(pidMode.slice("container:".length));
   if (state.status === "running") return `/proc/${state.pid}/ns/pid`;
   throw new EngineError("conflict", `cannot join PID of a non running container: ${id}`);
+}
+
+/** Where a container's shared memory lies and whose objects it sees, when it shares them. */
+function ipcPlace(
+  world: World,
+  { id, hostConfig: { ipcMode, shmSizeBytes } }: ContainerRecord,
+): { ipcNamespace: string | undefined; shmPath: string | undefined } {
+  if (ipcMode === "shareable") {
+    return { ipcNamespace: undefined, shmPath: mountShm(world, id, shmSizeBytes ?? 0) };
+  }
+  if (ipcMode === undefined || !ipcMode.startsWith("container:")) {
+    return { ipcNamespace: undefined, shmPath: undefined };
+  }
+  const { state, id: donor, hostConfig } = world.registry.get(ipcMode.slice("container:".length));
+  if (state.status !== "running") {
+    throw new EngineError("conflict", `cannot join IPC of a non running container: ${donor}`);
+  }
+  if (hostConfig.ipcMode !== "shareable") {
+    throw new EngineError(
+      "invalid",
+      `can't join IPC of container ${donor}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    );
+  }
+  return { ipcNamespace: `/proc/${state.pid}/ns/ipc`, shmPath: shmPath(world, donor) };
 }
 
 function getRecord({ registry }: World, id: ContainerId): ContainerRecord {

@@ -4,6 +4,7 @@ import { EngineError, isErrno } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
 import { containerPaths } from "./folders.ts";
 import type { MountPoint } from "./mount-point.ts";
+import { mountSubpath, unmountRunMounts } from "./run-mounts.ts";
 import type { World } from "./world.ts";
 
 /** `umount2(2)`: out of the way at once, gone when nobody uses it any more. */
@@ -15,8 +16,15 @@ const MNT_DETACH = 2;
  *
  * @throws {EngineError} invalid, in Docker's words
  */
-export function sourceOf(mount: MountPoint, { volumes }: Pick<World, "volumes">): string {
-  if (mount.type === "volume") return volumes.path(mount.name ?? "");
+export function sourceOf(
+  mount: MountPoint,
+  world: Pick<World, "volumes" | "host" | "folders">,
+  id: ContainerId,
+): string {
+  if (mount.type === "volume") {
+    const volume = world.volumes.path(mount.name ?? "");
+    return mount.subpath === undefined ? volume : mountSubpath(world, { id, mount, volume });
+  }
   const source = mount.source ?? "";
   if (mount.isLenient || mount.options?.createMountpoint) makeMissing(source);
   else checkBindSource(mount);
@@ -60,8 +68,9 @@ export function holdRoot(world: Roots & Pick<World, "snapshots">, id: ContainerI
   };
 }
 
-/** Takes a container's root out of `<run>`, unless somebody holds it; success when it is not there. */
+/** Takes a run's mounts away: the root out of `<run>`, unless somebody holds it. Success when nothing is there. */
 export function unmountRoot(world: Roots, id: ContainerId): void {
+  unmountRunMounts(world, id);
   if (world.roots.endRun(id)) takeAway(world, id);
 }
 

@@ -5,35 +5,20 @@ import { parseLogConfig } from "./logs/log-options.ts";
 const RUNTIMES = ["crun", "runc", "io.containerd.runc.v2"];
 
 /**
- * Settings that the API has and this engine can not apply: each is refused by name where the container would be
- * another one without it, and returned as a warning where it would only be less.
+ * Settings that the API has and this engine can not apply, each refused by its name: without it the container would be
+ * another one.
  *
  * @throws {EngineError} unsupported or invalid
  */
-export function checkUnsupported(host: HostConfig): string[] {
+export function checkUnsupported(host: HostConfig): void {
   const refusals: [boolean, string, string][] = [
-    [isFilled(host.links), "Links", "containers of the default bridge can not be linked"],
     [host.storageOpt.size > 0, "StorageOpt", "the overlay snapshotter has no quota"],
     [
       host.usernsMode !== undefined && host.usernsMode !== "host",
       "UsernsMode",
       "user namespaces are not remapped",
     ],
-    [
-      isFilled(host.blkioWeightDevice),
-      "BlkioWeightDevice",
-      "weights by device are not handed to the runtime",
-    ],
-    [
-      isFilled(host.cgroup === undefined ? [] : [host.cgroup]),
-      "Cgroup",
-      "cgroups of other containers can not be joined",
-    ],
-    [
-      host.ipcMode?.startsWith("container:") ?? false,
-      "IpcMode",
-      "the IPC namespace of another container can not be joined",
-    ],
+    [host.cgroup !== undefined, "Cgroup", "cgroups of other containers can not be joined"],
     [
       host.volumeDriver !== undefined && host.volumeDriver !== "local",
       "VolumeDriver",
@@ -44,7 +29,6 @@ export function checkUnsupported(host: HostConfig): string[] {
     if (isAsked) throw new EngineError("unsupported", `Cannot apply HostConfig.${field}: ${reason}`);
   }
   checkDrivers(host);
-  return warnings(host);
 }
 
 function checkDrivers(host: HostConfig): void {
@@ -60,15 +44,4 @@ function checkDrivers(host: HostConfig): void {
     throw new EngineError("invalid", `unknown or invalid runtime name: ${host.runtime}`);
   }
   parseLogConfig(host.logConfig);
-}
-
-function warnings(host: HostConfig): string[] {
-  const list: [boolean, string][] = [
-    [host.annotations.size > 0, "Annotations are kept and shown, and not handed to the runtime"],
-  ];
-  return list.filter(([applies]) => applies).map(([, text]) => text);
-}
-
-function isFilled(list: readonly unknown[] | undefined): boolean {
-  return list !== undefined && list.length > 0;
 }

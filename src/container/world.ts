@@ -9,6 +9,7 @@ import type { Lives } from "./live.ts";
 import type { LogKeeper } from "./logs/log-keeper.ts";
 import type { ContainerRuntime, Documents, Host, Images, Network, Snapshots, Volumes } from "./neighbours.ts";
 import type { Registry } from "./registry.ts";
+import type { ListProcesses, Meter } from "./usage.ts";
 import type { RootHolds } from "./root-holds.ts";
 
 /** What the engine hands in; see `Containers.open`. */
@@ -21,6 +22,8 @@ export interface ContainersOptions {
   readonly runtime: ContainerRuntime;
   readonly host: Host;
   readonly facts: HostFacts;
+  readonly meter: Meter;
+  readonly listProcesses: ListProcesses;
   /** Absolute: `<root>/containers` for what must survive, `<run>/containers` for bundles and mounted roots. */
   readonly folders: { readonly state: string; readonly run: string };
   readonly emit: Emit;

@@ -22,6 +22,7 @@ import { NetworkCalls } from "./network-calls.ts";
 import { encodeFilters, segment, trusted } from "./request-parts.ts";
 import type { SystemInfo, SystemVersion } from "./system.ts";
 import { VolumeCalls } from "./volume-calls.ts";
+import { WatchCalls } from "./watch-calls.ts";
 
 /** `{"status": ["running", "paused"]}` */
 export type Filters = Readonly<Record<string, readonly string[]>>;
@@ -55,12 +56,14 @@ export interface TerminalSize {
 export class EngineClient {
   readonly volumes: VolumeCalls;
   readonly networks: NetworkCalls;
+  readonly watch: WatchCalls;
   readonly #caller: ApiCaller;
 
   constructor(options: ApiCallerOptions) {
     this.#caller = new ApiCaller(options);
     this.volumes = new VolumeCalls(this.#caller);
     this.networks = new NetworkCalls(this.#caller);
+    this.watch = new WatchCalls(this.#caller);
   }
 
   createContainer(

@@ -224,6 +224,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     async () => (await import("./commands/start.ts")).start,
   ),
   entry(
+    "container stats, stats",
+    "Display a live stream of container(s) resource usage statistics",
+    async () => (await import("./commands/stats.ts")).stats,
+  ),
+  entry(
     "container stop, stop",
     "Stop one or more running containers",
     async () => (await import("./commands/stop.ts")).stop,
@@ -234,9 +239,19 @@ export const CATALOG: readonly CatalogEntry[] = [
     async () => (await import("./commands/tag.ts")).tag,
   ),
   entry(
+    "container top, top",
+    "Display the running processes of a container",
+    async () => (await import("./commands/top.ts")).top,
+  ),
+  entry(
     "container unpause, unpause",
     "Unpause all processes within one or more containers",
     async () => (await import("./commands/unpause.ts")).unpause,
+  ),
+  entry(
+    "container update, update",
+    "Update configuration of one or more containers",
+    async () => (await import("./commands/update.ts")).update,
   ),
   entry(
     "container wait, wait",

@@ -10,6 +10,8 @@ import { ImageStore } from "#image/image-store.ts";
 import type { ImageUser } from "#image/image.ts";
 import { readHostFacts } from "#linux/host-facts.ts";
 import type { Kernel } from "#linux/kernel.ts";
+import { listProcesses } from "#linux/process-table/process-table.ts";
+import { UsageMeter } from "#linux/usage/usage-meter.ts";
 import { NetworkManager } from "#network/network-manager.ts";
 import type { ChainId, Digest } from "#oci/digest.ts";
 import { hostPlatform } from "#oci/platform.ts";
@@ -29,6 +31,7 @@ import { EventBus } from "./events.ts";
 import type { Route } from "./http/route.ts";
 import { buildRoutes } from "./routes/build.ts";
 import { containerRoutes } from "./routes/containers.ts";
+import { watchRoutes } from "./routes/containers-watch.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
@@ -121,6 +124,8 @@ export class Engine implements AsyncDisposable {
       runtime,
       host: kernel,
       facts: runtimeFacts,
+      meter: new UsageMeter(kernel.mounts()),
+      listProcesses,
       folders: { state: paths.containers, run: paths.runContainers },
       emit,
       clock,
@@ -162,6 +167,7 @@ export class Engine implements AsyncDisposable {
         events,
       }),
       ...containerRoutes({ containers, clock }),
+      ...watchRoutes(containers),
       ...execRoutes(containers.execs),
       ...containerFilesRoutes({
         containers,

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "#base/errors.ts";
 
@@ -28,6 +28,12 @@ export class ContainerCgroups {
   processes(path: string): number[] {
     const folder = this.#roots.map((root) => join(root, path)).find((candidate) => existsSync(candidate));
     return folder === undefined ? [] : processesBelow(folder).toSorted((left, right) => left - right);
+  }
+
+  /** Lets the container have any number of processes: crun writes the −1 of the specification as it stands. */
+  liftPidsLimit(path: string): void {
+    const file = this.#roots.map((root) => join(root, path, "pids.max")).find((one) => existsSync(one));
+    if (file !== undefined) writeFileSync(file, "max");
   }
 
   /** Removes the container's cgroups; those that are gone already count as removed. False when one is in use. */

@@ -181,7 +181,12 @@ export class Runtime {
    * @throws {EngineError} internal when the kernel refuses
    */
   async update(id: string, resources: LinuxResources): Promise<void> {
-    await this.#get(id).runtime.update(id, resources);
+    const { runtime, record } = this.#get(id);
+    const { pids, ...others } = resources;
+    const isUnlimited = pids !== undefined && pids.limit < 0;
+    const asked = isUnlimited ? others : resources;
+    if (Object.keys(asked).length > 0) await runtime.update(id, asked);
+    if (isUnlimited) this.#cgroups.liftPidsLimit(record.cgroupPath);
   }
 
   /** Sets the size of an exec's terminal; nothing when it has ended. */

@@ -1,4 +1,5 @@
 import { EngineError } from "#base/errors.ts";
+import { parseTimestamp } from "#base/timestamp.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { parsePortSpec } from "./port-spec.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -63,17 +64,20 @@ export function selectContainers(
   return limit > 0 ? selected.slice(0, limit) : selected;
 }
 
-/** The filters of prune: `until` (epoch seconds), `label`, `label!`. @throws {EngineError} invalid */
-export function selectForPrune(records: readonly ContainerRecord[], filters: Filters): ContainerRecord[] {
-  const until = filters.get("until")?.map(Number);
+/** The filters of prune: `until` (any form of `parseTimestamp`), `label`, `label!`. @throws {EngineError} invalid */
+export function selectForPrune(
+  records: readonly ContainerRecord[],
+  filters: Filters,
+  nowMs: number,
+): ContainerRecord[] {
   const unknown = [...filters.keys()].find((key) => !["until", "label", "label!"].includes(key));
   if (unknown !== undefined) throw new EngineError("invalid", `invalid filter '${unknown}'`);
-  if (until && (until.length > 1 || until.some(Number.isNaN))) {
-    throw new EngineError("invalid", "invalid filter 'until'");
-  }
+  const until = filters.get("until") ?? [];
+  if (until.length > 1) throw new EngineError("invalid", "more than one until filter specified");
+  const [untilMs] = until.map((text) => Number(parseTimestamp(text, nowMs)) * 1000);
   return records.filter(({ state, createdAt, config: { labels } }) => {
     if (!["created", "exited", "dead"].includes(state.status)) return false;
-    if (until?.[0] !== undefined && createdAt > until[0] * 1000) return false;
+    if (untilMs !== undefined && createdAt > untilMs) return false;
     return (
       (filters.get("label") ?? []).every((label) => hasLabel(labels, label)) &&
       !(filters.get("label!") ?? []).some((label) => hasLabel(labels, label))

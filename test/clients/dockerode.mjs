@@ -61,6 +61,8 @@ function follow(stream) {
   );
 }
 
+const sorted = (texts) => texts.sort((one, other) => one.localeCompare(other));
+
 const filters = (object) => ({ filters: JSON.stringify(object) });
 
 const facts = {
@@ -381,8 +383,8 @@ const facts = {
   },
 
   async "the networks of every engine are listed and inspected"() {
-    const names = (await docker.listNetworks()).map(({ Name }) => Name).sort();
-    assert.deepEqual(names, ["bridge", "host", "none"]);
+    const names = (await docker.listNetworks()).map(({ Name }) => Name);
+    assert.deepEqual(sorted(names), ["bridge", "host", "none"]);
     const options = { Cmd: ["sleep", "1d"], name: "ode-net" };
     await withContainer(options, async (container) => {
       await container.start();
@@ -402,7 +404,7 @@ const facts = {
     const { Id } = await image.inspect();
     await image.tag({ repo: "ode/other", tag: "2" });
     const listed = await docker.listImages(filters({ reference: ["ode/*"] }));
-    assert.deepEqual(listed.flatMap(({ RepoTags }) => RepoTags).sort(), ["ode/image:1", "ode/other:2"]);
+    assert.deepEqual(sorted(listed.flatMap(({ RepoTags }) => RepoTags)), ["ode/image:1", "ode/other:2"]);
     assert.ok((await image.history()).length > 0);
     const saved = await buffer(await docker.getImage("ode/other:2").get());
     await docker.getImage("ode/other:2").remove();

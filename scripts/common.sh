@@ -18,10 +18,11 @@ Run: sudo $*"
 ensure_packages() {
   if ! [ node_modules/.package-lock.json -nt package-lock.json ] || ! [ -e "$BUN" ]; then
     say "Installing the npm packages"
-    npm ci --no-audit --no-fund --loglevel=error
+    # no package's own install step is run: none that we use is needed but Bun's, below
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     touch node_modules/.package-lock.json
   fi
-  # some versions of npm leave a package's install step out: Bun's puts its executable in place
+  # Bun's install step puts its executable in place
   "$BUN" --version >/dev/null 2>&1 || node node_modules/bun/install.js
 }
 
@@ -49,7 +50,7 @@ ensure_build() {
 
 ensure_engine_host() {
   ensure_packages
-  ensure_debian crun=crun conmon=conmon nft=nftables
+  ensure_debian crun=crun conmon=conmon nft=nftables catatonit=catatonit
   ensure_build
   dist/darse doctor --fix --quiet
 }

@@ -3,6 +3,7 @@ import type { ContainerInspect } from "./container-inspect.ts";
 import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
+  ContainerPruneReport,
   ContainerSummary,
   ContainerWaitResponse,
   WaitCondition,
@@ -17,7 +18,11 @@ import type {
   ImageSummary,
   ProgressMessage,
 } from "./images.ts";
+import { NetworkCalls } from "./network-calls.ts";
+import { encodeFilters, segment, trusted } from "./request-parts.ts";
 import type { SystemInfo, SystemVersion } from "./system.ts";
+import { VolumeCalls } from "./volume-calls.ts";
+import { WatchCalls } from "./watch-calls.ts";
 
 /** `{"status": ["running", "paused"]}` */
 export type Filters = Readonly<Record<string, readonly string[]>>;
@@ -49,10 +54,16 @@ export interface TerminalSize {
  * and `EngineError` of kind `unavailable` when none answers. `signal` ends a call early.
  */
 export class EngineClient {
+  readonly volumes: VolumeCalls;
+  readonly networks: NetworkCalls;
+  readonly watch: WatchCalls;
   readonly #caller: ApiCaller;
 
   constructor(options: ApiCallerOptions) {
     this.#caller = new ApiCaller(options);
+    this.volumes = new VolumeCalls(this.#caller);
+    this.networks = new NetworkCalls(this.#caller);
+    this.watch = new WatchCalls(this.#caller);
   }
 
   createContainer(
@@ -96,6 +107,10 @@ export class EngineClient {
 
   async removeContainer(id: string, query: { force?: boolean; v?: boolean; link?: boolean }): Promise<void> {
     await this.#caller.empty({ method: "DELETE", path: `/containers/${segment(id)}`, query });
+  }
+
+  pruneContainers(filters: Filters): Promise<ContainerPruneReport> {
+    return this.#json("POST", "/containers/prune", { query: { filters: encodeFilters(filters) } });
   }
 
   async resizeContainer(id: string, size: TerminalSize): Promise<void> {
@@ -267,23 +282,6 @@ export class EngineClient {
   async *#progress(request: Parameters<ApiCaller["lines"]>[0]): AsyncGenerator<ProgressMessage, void> {
     for await (const value of this.#caller.lines(request)) yield trusted<ProgressMessage>(value);
   }
-}
-
-/**
- * The engine's answers are held to the API description by the engine's own tests, and nothing here acts on them beyond
- * showing them; a decoder for each shape would be most of the client's size and start-up time.
- */
-function trusted<T>(value: unknown): T {
-  return value as T;
-}
-
-function encodeFilters(filters: Filters): string | undefined {
-  return Object.keys(filters).length === 0 ? undefined : JSON.stringify(filters);
-}
-
-/** One path segment: a name from the command line cannot reach another endpoint. */
-function segment(id: string): string {
-  return id === "." || id === ".." ? id.replaceAll(".", "%2E") : encodeURIComponent(id);
 }
 
 /** An image name keeps its slashes and colons. */

@@ -259,3 +259,9 @@ export interface PortSummary {
   readonly PublicPort?: number | undefined;
   readonly Type: string;
 }
+
+/** `POST /containers/prune`. */
+export interface ContainerPruneReport {
+  readonly ContainersDeleted: readonly string[] | null;
+  readonly SpaceReclaimed: number;
+}

@@ -20,6 +20,8 @@ export interface CommandGroup {
 export const GROUPS: readonly CommandGroup[] = [
   { name: "container", summary: "Manage containers" },
   { name: "image", summary: "Manage images" },
+  { name: "network", summary: "Manage networks" },
+  { name: "volume", summary: "Manage volumes" },
 ];
 
 const entry = (
@@ -30,6 +32,47 @@ const entry = (
 ): CatalogEntry => ({ paths: paths.split(", "), summary, section, load });
 
 const common = "Common Commands";
+
+const NETWORK_COMMANDS: readonly CatalogEntry[] = [
+  entry(
+    "network inspect",
+    "Display detailed information on one or more networks",
+    async () => (await import("./commands/inspect.ts")).inspectNetworks,
+  ),
+  entry(
+    "network ls, network list",
+    "List networks",
+    async () => (await import("./commands/network-ls.ts")).listNetworks,
+  ),
+];
+
+const VOLUME_COMMANDS: readonly CatalogEntry[] = [
+  entry(
+    "volume create",
+    "Create a volume",
+    async () => (await import("./commands/volume-create.ts")).createVolume,
+  ),
+  entry(
+    "volume inspect",
+    "Display detailed information on one or more volumes",
+    async () => (await import("./commands/inspect.ts")).inspectVolumes,
+  ),
+  entry(
+    "volume ls, volume list",
+    "List volumes",
+    async () => (await import("./commands/volume-ls.ts")).listVolumes,
+  ),
+  entry(
+    "volume prune",
+    "Remove unused local volumes",
+    async () => (await import("./commands/volume-prune.ts")).pruneVolumes,
+  ),
+  entry(
+    "volume rm, volume remove",
+    "Remove one or more volumes",
+    async () => (await import("./commands/volume-rm.ts")).removeVolumes,
+  ),
+];
 
 export const CATALOG: readonly CatalogEntry[] = [
   entry(
@@ -146,6 +189,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     async () => (await import("./commands/port.ts")).port,
   ),
   entry(
+    "container prune",
+    "Remove all stopped containers",
+    async () => (await import("./commands/container-prune.ts")).pruneContainers,
+  ),
+  entry(
     "container rename, rename",
     "Rename a container",
     async () => (await import("./commands/rename.ts")).rename,
@@ -176,6 +224,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     async () => (await import("./commands/start.ts")).start,
   ),
   entry(
+    "container stats, stats",
+    "Display a live stream of container(s) resource usage statistics",
+    async () => (await import("./commands/stats.ts")).stats,
+  ),
+  entry(
     "container stop, stop",
     "Stop one or more running containers",
     async () => (await import("./commands/stop.ts")).stop,
@@ -186,15 +239,27 @@ export const CATALOG: readonly CatalogEntry[] = [
     async () => (await import("./commands/tag.ts")).tag,
   ),
   entry(
+    "container top, top",
+    "Display the running processes of a container",
+    async () => (await import("./commands/top.ts")).top,
+  ),
+  entry(
     "container unpause, unpause",
     "Unpause all processes within one or more containers",
     async () => (await import("./commands/unpause.ts")).unpause,
+  ),
+  entry(
+    "container update, update",
+    "Update configuration of one or more containers",
+    async () => (await import("./commands/update.ts")).update,
   ),
   entry(
     "container wait, wait",
     "Block until one or more containers stop, then print their exit codes",
     async () => (await import("./commands/wait.ts")).wait,
   ),
+  ...NETWORK_COMMANDS,
+  ...VOLUME_COMMANDS,
 ];
 
 /** Programs of the same executable that are no API clients; `src/main.ts` starts them. */

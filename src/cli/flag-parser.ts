@@ -3,7 +3,7 @@ import { errorMessage } from "#base/errors.ts";
 import { type FlagSpec, type FlagSpecs, type FlagValues, flagName } from "./flags.ts";
 import { parseBytes } from "./specs/bytes.ts";
 import { parseDecimal } from "./specs/decimal.ts";
-import { parseDuration } from "./specs/duration.ts";
+import { parseDuration } from "#base/duration.ts";
 
 /** A command line that does not follow the declaration; the texts are those of Docker's flag package (spf13/pflag). */
 export class FlagError extends Error {

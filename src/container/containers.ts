@@ -9,17 +9,27 @@ import { containerEvent } from "./events.ts";
 import { Execs } from "./execs.ts";
 import { containerPaths } from "./folders.ts";
 import { type Filters, type ListOptions, selectContainers, selectForPrune } from "./list-filters.ts";
+import { HealthMonitor } from "./health/health-monitor.ts";
+import { runProbe } from "./health/probe.ts";
 import { Lives, type WaitOutcome } from "./live.ts";
+import { LogKeeper } from "./logs/log-keeper.ts";
 import { type LogPiece, type LogQuery, readLog } from "./logs/log-reader.ts";
 import { type ContainerSizes, descendsFrom, imageNamed, sizesOf } from "./lineage.ts";
+import { type HeldRoot, holdRoot } from "./mounting.ts";
 import type { TerminalSize } from "./neighbours.ts";
+import { pauseContainer, unpauseContainer } from "./pausing.ts";
 import { type Liveness, recoverContainers } from "./recovery.ts";
 import type { ContainerRecord } from "./record.ts";
 import { Registry } from "./registry.ts";
 import { finishRemoval } from "./removal.ts";
 import { removeContainer } from "./remove-container.ts";
-import { exitCodeOf, isAlive, paused, unpaused } from "./state.ts";
+import { RootHolds } from "./root-holds.ts";
+import { exitCodeOf, isAlive } from "./state.ts";
+import { type ContainerStats, readStats, type StatsOptions } from "./stats.ts";
 import { killContainer, stopContainer, type StopOptions } from "./stopping.ts";
+import { topContainer } from "./top.ts";
+import { type LimitChange, updateContainer } from "./update.ts";
+import type { ProcessTable } from "./usage.ts";
 import { checkName } from "./validate.ts";
 import type { ContainersOptions, World } from "./world.ts";
 
@@ -45,13 +55,22 @@ export class Containers {
   /** Reads the records. Call `recover` before anything else. */
   static open(options: ContainersOptions): Containers {
     const { documents, log } = options;
-    return new Containers({
+    const parts = {
       ...options,
       registry: Registry.load(documents, log),
       lives: new Lives(),
       lock: new KeyedLock(),
       background: new Background(log),
+      roots: new RootHolds(),
+      logs: new LogKeeper({ reopenLog: (id) => options.runtime.reopenLog(id), log }),
+    };
+    const health = new HealthMonitor({
+      ...parts,
+      after,
+      probe: (id, plan, signal) => runProbe(containers.execs, id, { plan, signal }),
     });
+    const containers = new Containers({ ...parts, health });
+    return containers;
   }
 
   /** See `recoverContainers`. */
@@ -62,6 +81,8 @@ export class Containers {
   /** Lets go: no timer fires any more, and clean-up that runs is finished. Containers go on. */
   async close(): Promise<void> {
     this.#world.lives.close();
+    this.#world.health.close();
+    await this.#world.logs.close();
     await this.#world.background.idle();
   }
 
@@ -115,38 +136,12 @@ export class Containers {
 
   /** @throws {EngineError} conflict unless it runs */
   async pause(reference: string): Promise<void> {
-    const { id } = this.#get(reference);
-    await this.#world.lock.run(id, async () => {
-      const { state } = this.#get(id);
-      if (state.status === "paused") throw new EngineError("conflict", `container ${id} is already paused`);
-      if (state.status === "restarting") {
-        throw new EngineError(
-          "conflict",
-          `container ${id} is restarting, wait until the container is running`,
-        );
-      }
-      if (state.status !== "running") throw new EngineError("conflict", `container ${id} is not running`);
-      await this.#world.runtime.pause(id);
-      this.#emit(
-        this.#world.registry.update(id, (now) => ({ state: paused(now.state) })),
-        "pause",
-      );
-    });
+    await pauseContainer(this.#world, this.#get(reference).id);
   }
 
   /** @throws {EngineError} internal, as Docker has it, when it is not paused */
   async unpause(reference: string): Promise<void> {
-    const { id } = this.#get(reference);
-    await this.#world.lock.run(id, async () => {
-      if (this.#get(id).state.status !== "paused") {
-        throw new EngineError("internal", `Container ${id} is not paused`);
-      }
-      await this.#world.runtime.resume(id);
-      this.#emit(
-        this.#world.registry.update(id, (now) => ({ state: unpaused(now.state) })),
-        "unpause",
-      );
-    });
+    await unpauseContainer(this.#world, this.#get(reference).id);
   }
 
   /**
@@ -186,6 +181,21 @@ export class Containers {
     });
   }
 
+  /** @throws {EngineError} see `updateContainer` */
+  async update(reference: string, change: LimitChange): Promise<string[]> {
+    return await updateContainer(this.#world, reference, change);
+  }
+
+  /** @throws {EngineError} see `topContainer` */
+  async top(reference: string, psOptions: string, signal: AbortSignal): Promise<ProcessTable> {
+    return await topContainer(this.#world, reference, { psOptions, signal });
+  }
+
+  /** @throws {EngineError} see `readStats` */
+  stats(reference: string, options: StatsOptions, signal: AbortSignal): AsyncIterable<ContainerStats> {
+    return readStats(this.#world, reference, { options, signal });
+  }
+
   /** @throws {EngineError} conflict unless it runs */
   resize(reference: string, size: TerminalSize): void {
     const record = this.#get(reference);
@@ -197,6 +207,20 @@ export class Containers {
   /** By id, name or prefix. @throws {EngineError} not-found, invalid */
   inspect(reference: string): ContainerRecord {
     return this.#get(reference);
+  }
+
+  /** Keeps the container's root mounted until disposed, whether it runs or not. @throws {EngineError} not-found, conflict */
+  holdRoot(reference: string): HeldRoot & { readonly record: ContainerRecord } {
+    const record = this.#get(reference);
+    const { id, state } = record;
+    if (state.status === "dead") {
+      throw new EngineError("conflict", `You cannot use the files of container ${id} which is Dead`);
+    }
+    if (state.status === "removing") {
+      throw new EngineError("conflict", `You cannot use the files of container ${id} which is being removed`);
+    }
+    const held = holdRoot(this.#world, id);
+    return { record, path: held.path, signal: held.signal, [Symbol.dispose]: () => held[Symbol.dispose]() };
   }
 
   /** Where the container's files lie, as inspect tells. */
@@ -223,13 +247,19 @@ export class Containers {
     return imageNamed(this.#world.images, name)?.id === imageId ? name : imageId;
   }
 
+  /** The containers that mount a volume, running or not, and those that are being made with it. */
+  usersOfVolume(name: string): ContainerId[] {
+    return this.#world.registry.usersOfVolume(name);
+  }
+
   /** Removes those that do not run. Answers what went and how many bytes it had. */
   async prune(
     filters: Filters,
   ): Promise<{ readonly removed: ContainerId[]; readonly reclaimedBytes: number }> {
+    const { registry, clock } = this.#world;
     const removed: ContainerId[] = [];
     let reclaimedBytes = 0;
-    for (const record of selectForPrune(this.#world.registry.list(), filters)) {
+    for (const record of selectForPrune(registry.list(), filters, clock())) {
       const { writableBytes } = await this.sizes(record);
       try {
         await this.remove(record.id, { force: false, removesVolumes: false });
@@ -241,6 +271,8 @@ export class Containers {
       removed.push(record.id);
       reclaimedBytes += writableBytes;
     }
+    const attributes = { reclaimed: String(reclaimedBytes) };
+    this.#world.emit({ type: "container", action: "prune", id: "", attributes });
     return { removed, reclaimedBytes };
   }
 
@@ -287,4 +319,9 @@ export class Containers {
   #emit(record: ContainerRecord, action: string, attributes: Readonly<Record<string, string>> = {}): void {
     this.#world.emit(containerEvent(record, action, attributes));
   }
+}
+
+function after(delayMs: number, work: () => void): Disposable {
+  const timer = setTimeout(work, delayMs);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }

@@ -21,8 +21,10 @@ import { parseNetworkMode } from "./network-mode.ts";
 import { attachRequest, checkEndpoints } from "./network-request.ts";
 import { NO_NETWORK } from "./network-state.ts";
 import { commandOf, type ContainerRecord } from "./record.ts";
+import { isVolumeUsed } from "./removal.ts";
 import { prepareRoot } from "./root-preparation.ts";
 import { specInput } from "./spec-plan.ts";
+import { resolveLinks } from "./links.ts";
 import { CREATED } from "./state.ts";
 import { checkName, validate } from "./validate.ts";
 import type { World } from "./world.ts";
@@ -59,6 +61,8 @@ export async function createContainer(
   const draft = draftRecord(world, request, { id, image, createdAt: clock() });
   const warnings = [...validate(draft.config, draft.hostConfig, world.cpuCount), ...checkSpec(world, draft)];
   using _name = registry.reserveName(draft.name, id);
+  using holds = new DisposableStack();
+  for (const { name } of draft.mounts) if (name !== undefined) holds.use(registry.holdVolume(name, id));
   await using undo = new AsyncDisposableStack();
   const parent = await images.unpack(image, signal);
   const paths = containerPaths(world.folders, id);
@@ -66,7 +70,7 @@ export async function createContainer(
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   await snapshots.prepare(id, parent);
   undo.defer(() => snapshots.removeActive(id));
-  const mounts = await makeVolumes(world, draft, undo);
+  const mounts = await makeVolumes(world, draft, { undo, holds });
   await fillRoot(world, { ...draft, mounts });
   const record = { ...draft, parent, mounts };
   registry.add(record);
@@ -121,10 +125,13 @@ function draftRecord(
 function resolveContainers({ registry }: World, host: HostConfig): HostConfig {
   const network = parseNetworkMode(host.networkMode);
   const pid = host.pidMode?.startsWith("container:") ? host.pidMode.slice("container:".length) : undefined;
+  const ipc = host.ipcMode?.startsWith("container:") ? host.ipcMode.slice("container:".length) : undefined;
   return {
     ...host,
     ...(network.kind === "container" && { networkMode: `container:${registry.get(network.reference).id}` }),
     ...(pid !== undefined && { pidMode: `container:${registry.get(pid).id}` }),
+    ...(ipc !== undefined && { ipcMode: `container:${registry.get(ipc).id}` }),
+    ...(host.links && { links: resolveLinks(registry, host.links) }),
   };
 }
 
@@ -145,6 +152,9 @@ function checkSpec({ facts }: World, record: ContainerRecord): readonly string[]
     rootfs: paths.rootfs,
     networkNamespace: record.hostConfig.networkMode === "host" ? undefined : "/",
     pidNamespace: undefined,
+    ipcNamespace: undefined,
+    shmPath: undefined,
+    linkEnv: [],
     sourceOf: () => "/",
     initPath: undefined,
   });
@@ -153,10 +163,11 @@ function checkSpec({ facts }: World, record: ContainerRecord): readonly string[]
 
 /** Makes the volumes that are not there yet, and gives names to those without. */
 async function makeVolumes(
-  { volumes, emit }: World,
+  world: World,
   { id, mounts }: ContainerRecord,
-  undo: AsyncDisposableStack,
+  { undo, holds }: { readonly undo: AsyncDisposableStack; readonly holds: DisposableStack },
 ): Promise<MountPoint[]> {
+  const { volumes, registry, emit } = world;
   const made: MountPoint[] = [];
   for (const mount of mounts) {
     if (mount.type !== "volume" || (mount.name !== undefined && volumes.find(mount.name))) {
@@ -169,7 +180,10 @@ async function makeVolumes(
       labels: Object.fromEntries(mount.volumeLabels),
       options: Object.fromEntries(mount.driverOptions),
     });
-    undo.defer(() => volumes.remove(volume.name));
+    holds.use(registry.holdVolume(volume.name, id));
+    undo.defer(async () => {
+      if (!isVolumeUsed(world, volume.name, id)) await volumes.remove(volume.name);
+    });
     emit({ type: "volume", action: "create", id: volume.name, attributes: { driver: volume.driver } });
     made.push({ ...mount, name: volume.name, isAnonymous: mount.name === undefined });
   }
@@ -182,7 +196,9 @@ async function makeVolumes(
 
 /** Copies what the image has below each empty volume into it, and makes the working directory. */
 async function fillRoot(world: World, { id, config, mounts }: ContainerRecord): Promise<void> {
-  const filled = mounts.filter(({ type, options }) => type === "volume" && !options?.noCopy);
+  const filled = mounts.filter(
+    ({ type, options, subpath }) => type === "volume" && !options?.noCopy && subpath === undefined,
+  );
   const hasWorkingDir = config.workingDir !== undefined && config.workingDir !== "/";
   if (filled.length === 0 && !hasWorkingDir) return;
   const { rootfs } = containerPaths(world.folders, id);

@@ -53,7 +53,12 @@ export function throttle({
   readonly path: string | undefined;
   readonly rate: number | undefined;
 }): ThrottleDevice {
-  return { ...numbersOf(statSync(resolve(path))), rate };
+  return { ...deviceNumbers(path), rate };
+}
+
+/** @throws {EngineError} invalid when there is no such device */
+export function deviceNumbers(path = ""): { readonly major: number; readonly minor: number } {
+  return numbersOf(statSync(resolve(path)));
 }
 
 function device(

@@ -1,6 +1,9 @@
 import type { ContainerId } from "#base/ids.ts";
 import { containerEvent } from "./events.ts";
+import { unwatched } from "./health/health.ts";
+import { containerPaths } from "./folders.ts";
 import { launch } from "./launch.ts";
+import { parseLogConfig } from "./logs/log-options.ts";
 import { unmountRoot } from "./mounting.ts";
 import type { ContainerExit } from "./neighbours.ts";
 import { NO_NETWORK } from "./network-state.ts";
@@ -14,15 +17,25 @@ import type { World } from "./world.ts";
 export async function launchAndWatch(world: World, id: ContainerId): Promise<ContainerRecord> {
   const record = await launch(world, id);
   watchExit(world, id);
+  world.health.watch(id, world.clock());
   return record;
 }
 
 /** Handles the end of a running container whenever it comes. */
 export function watchExit(world: World, id: ContainerId): void {
+  keepLog(world, id);
   world.background.watch("handling the exit of a container", async () => {
     const exit = await world.runtime.exited(id);
+    await world.logs.release(id);
     world.background.run("handling the exit of a container", () => handleExit(world, id, exit));
   });
+}
+
+/** Its log stays within its limits while it runs. */
+function keepLog({ registry, logs, folders }: World, id: ContainerId): void {
+  const record = registry.byId(id);
+  const limits = record && parseLogConfig(record.hostConfig.logConfig);
+  if (limits) logs.watch(id, containerPaths(folders, id).log, limits);
 }
 
 /**
@@ -39,7 +52,11 @@ export async function handleExit(world: World, id: ContainerId, exit: ContainerE
   const willRestart =
     !live.isBeingRemoved &&
     shouldRestart(before.hostConfig.restartPolicy, { ...before, exitCode: exit.exitCode });
-  const record = registry.update(id, ({ state }) => ({ state: ended(state, exit, willRestart) }));
+  world.health.unwatch(id);
+  const record = registry.update(id, ({ state, health }) => ({
+    state: ended(state, exit, willRestart),
+    ...(health && { health: unwatched(health) }),
+  }));
   if (!willRestart) live.hasExited({ exitCode: exit.exitCode });
   if (exit.oomKilled) world.emit(containerEvent(record, "oom"));
   const execDuration = String(Math.max(0, Math.floor((exit.finishedAt - startedAt) / 1000)));

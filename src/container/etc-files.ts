@@ -28,12 +28,21 @@ export function hostnameOf(
 export function etcFiles(
   record: ContainerRecord,
   network: NetworkState,
-  { resolvConf, host }: { readonly resolvConf: string; readonly host: HostNames },
+  {
+    resolvConf,
+    host,
+    links = [],
+  }: {
+    readonly resolvConf: string;
+    readonly host: HostNames;
+    /** Of linked containers, `names:address`. */
+    readonly links?: readonly string[];
+  },
 ): EtcFiles {
   const { config, hostConfig } = record;
   const hostname = hostnameOf(record, host);
   const { domainname } = config;
-  const extraHosts = hostConfig.extraHosts ?? [];
+  const extraHosts = [...(hostConfig.extraHosts ?? []), ...links];
   const isHostNetwork = hostConfig.networkMode === "host";
   const gateway = network.endpoints[0]?.gateway;
   return {

@@ -105,7 +105,10 @@ export class Execs {
    *
    * @throws {StartError} when the command can not run
    */
-  async start(id: string, options: { detach: boolean; consoleSize?: TerminalSize }): Promise<RunningExec> {
+  async start(
+    id: string,
+    options: { detach: boolean; consoleSize?: TerminalSize; endsWithEngine?: boolean },
+  ): Promise<RunningExec> {
     const exec = this.check(id);
     const { request, containerId } = exec;
     const record = this.#world.registry.get(containerId);
@@ -118,6 +121,7 @@ export class Execs {
         tty: request.tty,
         openStdin: request.attachStdin,
         detach: options.detach,
+        ...(options.endsWithEngine && { endsWithEngine: true }),
       });
       this.#set(exec, { status: "running", pid: running.pid });
       this.#world.emit(
@@ -138,6 +142,11 @@ export class Execs {
             cause: error,
           });
     }
+  }
+
+  /** An exec that nobody asks for any more. */
+  forget(id: string): void {
+    this.#execs.delete(id);
   }
 
   /** Waits a while for the start. @throws {EngineError} invalid when it is not started by then */

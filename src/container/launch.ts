@@ -1,17 +1,23 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { EngineError, errorMessage } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
+import type { RuntimeSpec } from "#oci/runtime-spec.ts";
 import { generateSpec } from "#runtime/spec/generate-spec.ts";
 import { etcFiles, hostnameOf } from "./etc-files.ts";
 import { containerEvent } from "./events.ts";
+import { healthAtStart } from "./health/health-plan.ts";
 import { findInit, readHostNames, userIn } from "./facts.ts";
 import { type ContainerPaths, containerPaths } from "./folders.ts";
-import { sourceOf, unmountRoot } from "./mounting.ts";
+import { mountRoot, sourceOf, unmountRoot } from "./mounting.ts";
+import { linkedContainers, linkEnv, linkHosts } from "./links.ts";
+import { parseLogConfig } from "./logs/log-options.ts";
+import { settleLog } from "./logs/rotating-log.ts";
 import type { Sandbox } from "./neighbours.ts";
 import { attachRequest, networkOwner } from "./network-request.ts";
 import { NO_NETWORK, networkState } from "./network-state.ts";
 import type { ContainerRecord } from "./record.ts";
-import { checkKernelMounts, prepareRoot } from "./root-preparation.ts";
+import { prepareRoot } from "./root-preparation.ts";
+import { mountShm, shmPath } from "./run-mounts.ts";
 import { specInput } from "./spec-plan.ts";
 import { started, startFailed } from "./state.ts";
 import type { World } from "./world.ts";
@@ -40,34 +46,57 @@ async function launchOrUndo(world: World, id: ContainerId): Promise<ContainerRec
   const { registry, runtime, lives, clock } = world;
   const record = getRecord(world, id);
   const paths = containerPaths(world.folders, id);
-  const { sandbox, names } = await prepare(world, record, undo);
-  const { spec } = generateSpec(
-    specOf(world, record, { paths, sandbox, hostname: names.hostname }),
-    world.facts,
-  );
-  // Saved first: an engine that dies now leaves a process whose addresses the next one must know.
-  registry.update(id, () => ({ network: networkState(sandbox) }));
-  const { config, hostConfig } = record;
-  const { pid } = await runtime.create(
-    {
-      id,
-      spec,
-      log: hostConfig.logConfig.type === "none" ? {} : { path: paths.log },
-      tty: config.tty,
-      openStdin: config.openStdin,
-      stdinOnce: config.stdinOnce,
-    },
-    AbortSignal.timeout(START_DEADLINE_MS),
-  );
+  runtime.anticipate();
+  const { hostConfig } = record;
+  const logLimits = parseLogConfig(hostConfig.logConfig);
+  if (logLimits) settleLog(paths.log);
+  // Promised only: the keeper of the process loads while network and root are made.
+  const spec = prepareSpec(world, record, undo);
+  const pid = await created(world, record, { spec, logPath: logLimits ? paths.log : undefined });
   undo.defer(() => runtime.delete(id));
   const live = lives.get(id);
   await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
   await runtime.start(id);
-  const running = registry.update(id, ({ state }) => ({ state: started(state, pid, clock()) }));
+  const running = registry.update(id, (now) => ({
+    state: started(now.state, pid, clock()),
+    ...healthAtStart(now),
+  }));
   undo.move();
   await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
   world.emit(containerEvent(running, "start"));
   return running;
+}
+
+/** Has the runtime create the process; when that fails, what it was waiting for has settled too. */
+async function created(
+  { runtime }: World,
+  { id, config }: ContainerRecord,
+  { spec, logPath }: { spec: Promise<RuntimeSpec>; logPath: string | undefined },
+): Promise<number> {
+  const { tty, openStdin, stdinOnce } = config;
+  const log = logPath === undefined ? {} : { path: logPath };
+  try {
+    const signal = AbortSignal.timeout(START_DEADLINE_MS);
+    return (await runtime.create({ id, spec, log, tty, openStdin, stdinOnce }, signal)).pid;
+  } catch (error) {
+    await spec.catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Makes all that a process needs, and says how it is to run in it. */
+async function prepareSpec(
+  world: World,
+  record: ContainerRecord,
+  undo: AsyncDisposableStack,
+): Promise<RuntimeSpec> {
+  const { sandbox, names } = await prepare(world, record, undo);
+  const paths = containerPaths(world.folders, record.id);
+  const place = { paths, sandbox, hostname: names.hostname };
+  const { spec } = generateSpec(specOf(world, record, place), world.facts);
+  // Saved first: an engine that dies now leaves a process whose addresses the next one must know.
+  world.registry.update(record.id, () => ({ network: networkState(sandbox) }));
+  return spec;
 }
 
 /** Network and root together: neither needs the other, and the network is the slower. */
@@ -76,7 +105,7 @@ async function prepare(
   record: ContainerRecord,
   undo: AsyncDisposableStack,
 ): Promise<{ sandbox: Sandbox; names: { hostname: string } }> {
-  const { network, snapshots, host } = world;
+  const { network, host } = world;
   const { id } = record;
   const paths = containerPaths(world.folders, id);
   const hostNames = readHostNames();
@@ -84,18 +113,21 @@ async function prepare(
   undo.defer(() => network.detach(id));
   const attaching = network.attach(attachRequest(record), AbortSignal.timeout(START_DEADLINE_MS));
   const mounting = (async () => {
-    snapshots.mount(id, paths.rootfs);
+    mountRoot(world, id);
     undo.defer(() => unmountRoot(world, id));
     using root = host.openRoot(paths.rootfs);
     prepareRoot(root, record.config.workingDir);
-    checkKernelMounts(root);
     return Promise.resolve();
   })();
   const [attached, mounted] = await Promise.allSettled([attaching, mounting]);
   if (attached.status === "rejected") throw asNetworkError(attached.reason);
   if (mounted.status === "rejected") throw mounted.reason;
   const sandbox = attached.value;
-  const files = etcFiles(record, networkState(sandbox), { resolvConf: sandbox.resolvConf, host: hostNames });
+  const files = etcFiles(record, networkState(sandbox), {
+    resolvConf: sandbox.resolvConf,
+    host: hostNames,
+    links: linkHosts(linkedContainers(world.registry, record.hostConfig)),
+  });
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   writeFileSync(paths.hostname, files.hostname, { mode: 0o644 });
   writeFileSync(paths.hosts, files.hosts, { mode: 0o644 });
@@ -118,7 +150,9 @@ function specOf(
     rootfs: paths.rootfs,
     networkNamespace: sandbox.namespacePath,
     pidNamespace: pidNamespace(world, hostConfig.pidMode),
-    sourceOf: (mount) => sourceOf(mount, world),
+    ...ipcPlace(world, record),
+    linkEnv: linkEnv(record.name, linkedContainers(world.registry, hostConfig)),
+    sourceOf: (mount) => sourceOf(mount, world, record.id),
     initPath: hostConfig.init ? findInit() : undefined,
   });
 }
@@ -128,6 +162,30 @@ function pidNamespace({ registry }: World, pidMode: string | undefined): string 
   const { state, id } = registry.get(pidMode.slice("container:".length));
   if (state.status === "running") return `/proc/${state.pid}/ns/pid`;
   throw new EngineError("conflict", `cannot join PID of a non running container: ${id}`);
+}
+
+/** Where a container's shared memory lies and whose objects it sees, when it shares them. */
+function ipcPlace(
+  world: World,
+  { id, hostConfig: { ipcMode, shmSizeBytes } }: ContainerRecord,
+): { ipcNamespace: string | undefined; shmPath: string | undefined } {
+  if (ipcMode === "shareable") {
+    return { ipcNamespace: undefined, shmPath: mountShm(world, id, shmSizeBytes ?? 0) };
+  }
+  if (ipcMode === undefined || !ipcMode.startsWith("container:")) {
+    return { ipcNamespace: undefined, shmPath: undefined };
+  }
+  const { state, id: donor, hostConfig } = world.registry.get(ipcMode.slice("container:".length));
+  if (state.status !== "running") {
+    throw new EngineError("conflict", `cannot join IPC of a non running container: ${donor}`);
+  }
+  if (hostConfig.ipcMode !== "shareable") {
+    throw new EngineError(
+      "invalid",
+      `can't join IPC of container ${donor}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    );
+  }
+  return { ipcNamespace: `/proc/${state.pid}/ns/ipc`, shmPath: shmPath(world, donor) };
 }
 
 function getRecord({ registry }: World, id: ContainerId): ContainerRecord {

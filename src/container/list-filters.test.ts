@@ -118,9 +118,19 @@ const prunes: [Record<string, string[]>, string[]][] = [
   [{ label: ["tier=back"] }, ["db-1"]],
   [{ "label!": ["tier=back"] }, ["web-2"]],
   [{ until: ["1"] }, ["db-1"]],
+  [{ until: ["1970-01-01T00:00:01Z"] }, ["db-1"]],
+  [{ until: ["9s"] }, ["db-1"]],
+  [{ until: ["0s"] }, ["web-2", "db-1"]],
 ];
 for (const [filters, want] of prunes) {
   test(`prune with ${JSON.stringify(filters)} takes ${want.join(", ")}`, () => {
-    expect(selectForPrune(RECORDS, new Map(Object.entries(filters))).map(({ name }) => name)).toEqual(want);
+    const taken = selectForPrune(RECORDS, new Map(Object.entries(filters)), 10_000);
+    expect(taken.map(({ name }) => name)).toEqual(want);
+  });
+}
+
+for (const until of [["yesterday"], ["1", "2"], [""]]) {
+  test(`refuses to prune until ${JSON.stringify(until)}`, () => {
+    expect(() => selectForPrune(RECORDS, new Map([["until", until]]), 0)).toThrow(/time|until/);
   });
 }

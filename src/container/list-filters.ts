@@ -1,4 +1,5 @@
 import { EngineError } from "#base/errors.ts";
+import { parseTimestamp } from "#base/timestamp.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { parsePortSpec } from "./port-spec.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -63,17 +64,20 @@ export function selectContainers(
   return limit > 0 ? selected.slice(0, limit) : selected;
 }
 
-/** The filters of prune: `until` (epoch seconds), `label`, `label!`. @throws {EngineError} invalid */
-export function selectForPrune(records: readonly ContainerRecord[], filters: Filters): ContainerRecord[] {
-  const until = filters.get("until")?.map(Number);
+/** The filters of prune: `until` (any form of `parseTimestamp`), `label`, `label!`. @throws {EngineError} invalid */
+export function selectForPrune(
+  records: readonly ContainerRecord[],
+  filters: Filters,
+  nowMs: number,
+): ContainerRecord[] {
   const unknown = [...filters.keys()].find((key) => !["until", "label", "label!"].includes(key));
   if (unknown !== undefined) throw new EngineError("invalid", `invalid filter '${unknown}'`);
-  if (until && (until.length > 1 || until.some(Number.isNaN))) {
-    throw new EngineError("invalid", "invalid filter 'until'");
-  }
+  const until = filters.get("until") ?? [];
+  if (until.length > 1) throw new EngineError("invalid", "more than one until filter specified");
+  const [untilMs] = until.map((text) => Number(parseTimestamp(text, nowMs)) * 1000);
   return records.filter(({ state, createdAt, config: { labels } }) => {
     if (!["created", "exited", "dead"].includes(state.status)) return false;
-    if (until?.[0] !== undefined && createdAt > until[0] * 1000) return false;
+    if (untilMs !== undefined && createdAt > untilMs) return false;
     return (
       (filters.get("label") ?? []).every((label) => hasLabel(labels, label)) &&
       !(filters.get("label!") ?? []).some((label) => hasLabel(labels, label))
@@ -82,7 +86,7 @@ export function selectForPrune(records: readonly ContainerRecord[], filters: Fil
 }
 
 /** `key` or `key=value`. */
-function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean {
+export function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean {
   const equals = wanted.indexOf("=");
   if (equals < 0) return labels.has(wanted);
   return labels.get(wanted.slice(0, equals)) === wanted.slice(equals + 1);
@@ -114,7 +118,7 @@ const TESTS: Readonly<Record<string, Test>> = {
   name: ({ name }, value) => textMatches(name, value) || textMatches(`/${name}`, value),
   status: ({ state }, value) => state.status === value,
   exited: ({ state }, value) => state.status === "exited" && exitCodeOf(state) === Number(value),
-  health: (_record, value) => value === "none",
+  health: ({ health }, value) => value === (health?.status ?? "none"),
   volume: ({ mounts }, value) =>
     mounts.some(({ name, source, destination }) => [name, source, destination].includes(value)),
   network: ({ hostConfig, network }, value) => {
@@ -163,7 +167,7 @@ function matches(
 }
 
 /** A regular expression as the API has it; what is none, or could take for ever, is looked for as text. */
-function textMatches(text: string, pattern: string): boolean {
+export function textMatches(text: string, pattern: string): boolean {
   if (!isHarmless(pattern)) return text.includes(pattern);
   try {
     return new RegExp(pattern).test(text);

@@ -105,7 +105,7 @@ const refusals: [object, string][] = [
   [{ Mounts: [{ Type: "npipe", Target: "/b" }] }, 'mount type unknown: "npipe"'],
   [
     { Mounts: [{ Type: "volume", Source: "v", Target: "/b", VolumeOptions: { Subpath: "../x" } }] },
-    "VolumeOptions.Subpath is not supported",
+    "subpath must be a relative path within the volume",
   ],
   [{ Tmpfs: { "/b": "size=1m,exec=/x y" } }, 'invalid tmpfs option ["exec=/x y"]'],
   [{ VolumesFrom: ["x:nope"] }, "invalid mode: nope"],

@@ -110,10 +110,11 @@ function requestedBind(
 
 function requestedVolume({ source, readOnly, volumeOptions }: MountRequest, destination: string): MountPoint {
   const driver = volumeOptions?.driverConfig?.name ?? "local";
-  if (volumeOptions?.subpath !== undefined) {
+  const subpath = volumeOptions?.subpath;
+  if (subpath !== undefined && !isLocal(subpath)) {
     throw new EngineError(
-      "unsupported",
-      `Cannot mount "${volumeOptions.subpath}" of volume "${source ?? ""}": VolumeOptions.Subpath is not supported`,
+      "invalid",
+      `invalid mount config for type "volume": subpath must be a relative path within the volume`,
     );
   }
   return {
@@ -123,10 +124,23 @@ function requestedVolume({ source, readOnly, volumeOptions }: MountRequest, dest
     mode: "z",
     isWritable: !readOnly,
     isAnonymous: source === undefined,
+    subpath,
     options: { ...NO_OPTIONS, noCopy: volumeOptions?.noCopy ?? false },
     volumeLabels: volumeOptions?.labels ?? new Map(),
     driverOptions: volumeOptions?.driverConfig?.options ?? new Map(),
   };
+}
+
+/** Go's `filepath.IsLocal`: neither absolute nor out of where it begins. */
+function isLocal(path: string): boolean {
+  if (path.startsWith("/") || path.includes("\0")) return false;
+  let depth = 0;
+  for (const part of path.split("/")) {
+    if (part === "..") depth--;
+    else if (part !== "" && part !== ".") depth++;
+    if (depth < 0) return false;
+  }
+  return true;
 }
 
 function requestedTmpfs({ readOnly, tmpfsOptions }: MountRequest, destination: string): MountPoint {

@@ -38,6 +38,8 @@ export const MOUNT_POINT = {
   tmpfsOptions: texts("TmpfsOptions", { absent: undefined }),
   tmpfsSizeBytes: amount("TmpfsSize"),
   tmpfsMode: optionalInteger("TmpfsMode", { absent: undefined }),
+  /** Of a volume: what of it is mounted. */
+  subpath: shortText("Subpath"),
   volumeLabels: textMap("VolumeLabels", { absent: undefined }),
   driverOptions: textMap("DriverOptions", { absent: undefined }),
 } as const;
@@ -62,6 +64,7 @@ export function plainMount(type: "bind" | "volume" | "tmpfs", destination: strin
     tmpfsOptions: undefined,
     tmpfsSizeBytes: undefined,
     tmpfsMode: undefined,
+    subpath: undefined,
     volumeLabels: new Map(),
     driverOptions: new Map(),
   };

@@ -4,6 +4,7 @@ import { EngineError, isErrno } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
 import { containerPaths } from "./folders.ts";
 import type { MountPoint } from "./mount-point.ts";
+import { mountSubpath, unmountRunMounts } from "./run-mounts.ts";
 import type { World } from "./world.ts";
 
 /** `umount2(2)`: out of the way at once, gone when nobody uses it any more. */
@@ -15,19 +16,67 @@ const MNT_DETACH = 2;
  *
  * @throws {EngineError} invalid, in Docker's words
  */
-export function sourceOf(mount: MountPoint, { volumes }: Pick<World, "volumes">): string {
-  if (mount.type === "volume") return volumes.path(mount.name ?? "");
+export function sourceOf(
+  mount: MountPoint,
+  world: Pick<World, "volumes" | "host" | "folders">,
+  id: ContainerId,
+): string {
+  if (mount.type === "volume") {
+    const volume = world.volumes.path(mount.name ?? "");
+    return mount.subpath === undefined ? volume : mountSubpath(world, { id, mount, volume });
+  }
   const source = mount.source ?? "";
   if (mount.isLenient || mount.options?.createMountpoint) makeMissing(source);
   else checkBindSource(mount);
   return source;
 }
 
-/**
- * Takes a container's root out of `<run>`; success when it is not there. Folders go only when they are empty: below a
- * mount that could not be taken away lies the container's data.
- */
-export function unmountRoot({ host, folders }: Pick<World, "host" | "folders">, id: ContainerId): void {
+type Roots = Pick<World, "host" | "folders" | "roots">;
+
+/** Mounts a container's root, writable, for its run. */
+export function mountRoot(
+  { snapshots, folders, roots }: Roots & Pick<World, "snapshots">,
+  id: ContainerId,
+): void {
+  if (!roots.isHeld(id)) snapshots.mount(id, containerPaths(folders, id).rootfs);
+  roots.beginRun(id);
+}
+
+/** A container's root, mounted for as long as this is not disposed. */
+export interface HeldRoot extends Disposable {
+  readonly path: string;
+  /** Fires when the container is removed: the root is gone then. */
+  readonly signal: AbortSignal;
+}
+
+/** Keeps a container's root mounted, whether it runs or not. */
+export function holdRoot(world: Roots & Pick<World, "snapshots">, id: ContainerId): HeldRoot {
+  const { host, folders, roots, snapshots } = world;
+  const path = containerPaths(folders, id).rootfs;
+  const isThere =
+    roots.isHeld(id) || roots.isRunning(id) || host.mounts().some(({ target }) => target === path);
+  if (!isThere) snapshots.mount(id, path);
+  else if (!roots.isHeld(id)) roots.beginRun(id);
+  const hold = roots.hold(id);
+  const { signal } = hold;
+  return {
+    path,
+    signal,
+    [Symbol.dispose]: () => {
+      hold.release();
+      if (!roots.isHeld(id) && !roots.isRunning(id) && !signal.aborted) takeAway(world, id);
+    },
+  };
+}
+
+/** Takes a run's mounts away: the root out of `<run>`, unless somebody holds it. Success when nothing is there. */
+export function unmountRoot(world: Roots, id: ContainerId): void {
+  unmountRunMounts(world, id);
+  if (world.roots.endRun(id)) takeAway(world, id);
+}
+
+/** Folders go only when they are empty: below a mount that could not be taken away lies the container's data. */
+function takeAway({ host, folders }: Roots, id: ContainerId): void {
   const { rootfs } = containerPaths(folders, id);
   ignoring(["EINVAL", "ENOENT"], () => host.unmount(rootfs, MNT_DETACH));
   for (const folder of [rootfs, dirname(rootfs)]) {

@@ -4,7 +4,7 @@ import type { ChainId, Digest } from "#oci/digest.ts";
 import type { ImageConfig } from "#oci/image-config.ts";
 import type { Manifest } from "#oci/manifest.ts";
 import type { Platform } from "#oci/platform.ts";
-import type { ProcessSpec, RuntimeSpec } from "#oci/runtime-spec.ts";
+import type { LinuxResources, ProcessSpec, RuntimeSpec } from "#oci/runtime-spec.ts";
 
 // What containers need of the other rooms, no more. The engine hands in the real things, tests small true ones.
 
@@ -159,7 +159,8 @@ export interface RuntimeContainer {
 
 export interface CreateInRuntime {
   readonly id: ContainerId;
-  readonly spec: RuntimeSpec;
+  /** Awaited late: what the runtime can do without it is done meanwhile. */
+  readonly spec: Promise<RuntimeSpec>;
   readonly log: { readonly path?: string };
   readonly tty: boolean;
   readonly openStdin: boolean;
@@ -172,15 +173,21 @@ export interface ExecInRuntime {
   readonly tty: boolean;
   readonly openStdin: boolean;
   readonly detach: boolean;
+  /** It is worth nothing to the next engine, which kills it. */
+  readonly endsWithEngine?: boolean;
 }
 
 export interface RunningExec {
   readonly pid: number;
   readonly attachment?: Attachment | undefined;
   readonly exited: Promise<number>;
+  /** Kills the process and what it has started. */
+  kill(): void;
 }
 
 export interface ContainerRuntime {
+  /** A process is about to be created: what can be made ready is. */
+  anticipate(): void;
   /** Up to the point where only `start` is missing. */
   create(options: CreateInRuntime, signal: AbortSignal): Promise<{ readonly pid: number }>;
   start(id: ContainerId): Promise<void>;
@@ -189,10 +196,16 @@ export interface ContainerRuntime {
   resume(id: ContainerId): Promise<void>;
   attach(id: ContainerId, options: { readonly stdin: boolean }): Promise<Attachment>;
   resize(id: ContainerId, size: TerminalSize): void;
+  /** Has the log, which has a second name by then, go on in a new file; false when nobody writes it any more. */
+  reopenLog(id: ContainerId): boolean;
   /** Idempotent. */
   delete(id: ContainerId): Promise<void>;
   exec(id: ContainerId, options: ExecInRuntime): Promise<RunningExec>;
   resizeExec(id: ContainerId, execId: string, size: TerminalSize): void;
+  /** All processes of a running container. */
+  processes(id: ContainerId): readonly number[];
+  /** Gives a running container other limits; those that are absent stay. */
+  update(id: ContainerId, limits: LinuxResources): Promise<void>;
   /** For every container created or recovered; all its log is written when it resolves. */
   exited(id: ContainerId): Promise<ContainerExit>;
   recover(): Promise<readonly RuntimeContainer[]>;
@@ -205,11 +218,20 @@ export interface ContainerRoot extends Disposable {
   mkdirAll(path: string, options: { mode: number; uid: number; gid: number }): void;
   symlink(target: string, path: string): void;
   createFile(path: string, mode: number): number;
+  /** Links are followed, inside the tree. The caller closes. */
+  openFollowing(path: string, flags: number): number;
 }
 
 /** The part of the door to the kernel that containers use. */
 export interface Host {
   openRoot(path: string): ContainerRoot;
+  mount(options: {
+    readonly source: string;
+    readonly target: string;
+    readonly type?: string;
+    readonly flags?: number;
+    readonly data?: string;
+  }): void;
   unmount(target: string, flags?: number): void;
   mounts(): readonly { readonly target: string }[];
 }

@@ -3,6 +3,7 @@ import { asContainerId, type ContainerId } from "#base/ids.ts";
 import { type ChainId, type Digest, parseChainId, parseDigest } from "#oci/digest.ts";
 import { CONTAINER_CONFIG, type ContainerConfig } from "./container-config.ts";
 import { decodeTable, encodeTable } from "./field-table.ts";
+import { decodeHealth, encodeHealth, type Health } from "./health/health.ts";
 import { ENDPOINT_CONFIG, type EndpointConfig, HOST_CONFIG, type HostConfig } from "./host-config.ts";
 import { MOUNT_POINT, type MountPoint } from "./mount-point.ts";
 import { NETWORK_STATE, type NetworkState } from "./network-state.ts";
@@ -29,6 +30,8 @@ export interface ContainerRecord {
   readonly mounts: readonly MountPoint[];
   readonly network: NetworkState;
   readonly state: State;
+  /** Absent for a container that was never started with a health check. */
+  readonly health?: Health | undefined;
   /** Automatic restarts since somebody started it. */
   readonly restartCount: number;
   readonly wasStoppedByHand: boolean;
@@ -54,6 +57,7 @@ export function encodeRecord(record: ContainerRecord): unknown {
     mounts: record.mounts.map((mount) => encodeTable(MOUNT_POINT, mount)),
     network: encodeTable(NETWORK_STATE, record.network),
     state: record.state,
+    ...(record.health && { health: encodeHealth(record.health) }),
     restartCount: record.restartCount,
     wasStoppedByHand: record.wasStoppedByHand,
   };
@@ -80,6 +84,7 @@ export function decodeRecord(value: unknown): ContainerRecord {
     mounts: fields.list("mounts", (one, path) => decodeTable(MOUNT_POINT, new Fields(one, path))) ?? [],
     network: decodeTable(NETWORK_STATE, fields.object("network")),
     state: fields.has("state") ? decodeState(fields.raw("state")) : CREATED,
+    ...(fields.has("health") && { health: decodeHealth(fields.object("health")) }),
     restartCount: fields.integer("restartCount") ?? 0,
     wasStoppedByHand: fields.boolean("wasStoppedByHand") ?? false,
   };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isErrno } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
 import { cleanUp, handleExit, restartByPolicy, watchExit } from "./ending.ts";
+import { healthAtStart } from "./health/health-plan.ts";
 import type { RuntimeContainer } from "./neighbours.ts";
 import type { ContainerRecord } from "./record.ts";
 import { deleteRemains } from "./removal.ts";
@@ -64,9 +65,13 @@ async function recoverOne(
   if (found?.state === "running") {
     // The record may lag behind by the last step of a start.
     if (!isAlive(state)) {
-      world.registry.update(id, (now) => ({ state: started(now.state, found.pid, world.clock()) }));
+      world.registry.update(id, (now) => ({
+        state: started(now.state, found.pid, world.clock()),
+        ...healthAtStart(now),
+      }));
     }
     watchExit(world, id);
+    watchHealth(world, id);
     return;
   }
   if (isAlive(state)) {
@@ -75,6 +80,14 @@ async function recoverOne(
     return;
   }
   await cleanUp(world, id);
+}
+
+/** Goes on where the engine before this one ended: the interval runs from the last check. */
+function watchHealth({ registry, health }: World, id: ContainerId): void {
+  const record = registry.byId(id);
+  if (record?.state.status !== "running") return;
+  const { startedAt } = record.state;
+  health.watch(id, Math.max(startedAt, record.health?.log.at(-1)?.endedAt ?? 0));
 }
 
 /** Containers that do not run and are to run with the engine; those that wait for a restart had theirs cut short. */

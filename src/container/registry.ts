@@ -9,6 +9,7 @@ export class Registry {
   readonly #documents: Documents;
   readonly #records = new Map<ContainerId, ContainerRecord>();
   readonly #names = new Map<string, ContainerId>();
+  readonly #volumesHeld = new Set<{ readonly name: string; readonly id: ContainerId }>();
 
   private constructor(documents: Documents) {
     this.#documents = documents;
@@ -77,6 +78,20 @@ export class Registry {
         if (this.#records.get(id)?.name !== name) this.#names.delete(name);
       },
     };
+  }
+
+  /** Keeps a volume for a container that is being made: no record names it yet. */
+  holdVolume(name: string, id: ContainerId): Disposable {
+    const hold = { name, id };
+    this.#volumesHeld.add(hold);
+    return { [Symbol.dispose]: () => void this.#volumesHeld.delete(hold) };
+  }
+
+  /** The containers that mount a volume, running or not, and those that are being made with it. */
+  usersOfVolume(name: string): ContainerId[] {
+    const made = this.list().filter(({ mounts }) => mounts.some((mount) => mount.name === name));
+    const coming = [...this.#volumesHeld].filter((hold) => hold.name === name);
+    return [...new Set([...made, ...coming].map(({ id }) => id))];
   }
 
   /** Saves, then shows. */

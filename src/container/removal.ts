@@ -52,6 +52,7 @@ export async function deleteRemains(
   removesVolumes: boolean,
 ): Promise<void> {
   const { id } = record;
+  world.roots.revoke(id);
   unmountRoot(world, id);
   await Promise.all([world.runtime.delete(id), world.network.detach(id)]);
   await world.snapshots.removeActive(id);
@@ -68,10 +69,9 @@ async function removeAnonymousVolumes(world: World, { id, mounts }: ContainerRec
   }
 }
 
-function isVolumeUsed({ registry }: World, name: string, except: ContainerId): boolean {
-  return registry
-    .list()
-    .some(({ id, mounts }) => id !== except && mounts.some((mount) => mount.name === name));
+/** By a container other than `except`. */
+export function isVolumeUsed({ registry }: World, name: string, except: ContainerId): boolean {
+  return registry.usersOfVolume(name).some((id) => id !== except);
 }
 
 function forget(world: World, record: ContainerRecord, exitCode: number): void {

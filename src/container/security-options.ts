@@ -7,13 +7,15 @@ export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
   readonly seccomp?: "default" | "unconfined" | SeccompProfile;
   readonly apparmor?: string;
+  /** Nothing below `/proc` and `/sys` is masked or read-only. */
+  readonly isUnmasked?: boolean;
 }
 
 /**
- * Reads `no-new-privileges`, `seccomp=…` (a profile's text: clients read the file), `apparmor=…`;
- * `label=disable` changes nothing, as there are no labels.
+ * Reads `no-new-privileges`, `seccomp=…` (a profile's text: clients read the file), `apparmor=…`,
+ * `systempaths=unconfined`; `label=…` changes nothing, as on every host without SELinux.
  *
- * @throws {EngineError} invalid; unsupported for labels
+ * @throws {EngineError} invalid
  */
 export function parseSecurityOptions(entries: readonly string[]): SecurityOptions {
   let options: SecurityOptions = { noNewPrivileges: false };
@@ -35,14 +37,15 @@ function parseEntry(entry: string): Partial<SecurityOptions> {
     case "apparmor":
       return value === undefined ? {} : { apparmor: value };
     case "label":
-      if (value === "disable") return {};
-      throw new EngineError(
-        "unsupported",
-        `Cannot apply security option "${entry}": SELinux labels are not supported`,
-      );
+      if (value === undefined || value === "") break;
+      return {};
+    case "systempaths":
+      if (value !== "unconfined") break;
+      return { isUnmasked: true };
     default:
-      throw new EngineError("invalid", `invalid --security-opt 2: "${entry.slice(0, 200)}"`);
+      break;
   }
+  throw new EngineError("invalid", `invalid --security-opt 2: "${entry.slice(0, 200)}"`);
 }
 
 function parseSeccomp(value: string): "default" | "unconfined" | SeccompProfile {

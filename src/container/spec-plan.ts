@@ -10,7 +10,7 @@ import type {
   SpecInput,
 } from "#runtime/spec/spec-input.ts";
 import type { ResolvedUser } from "#runtime/spec/user.ts";
-import { hostDevices, parseDeviceRule, throttle } from "./devices.ts";
+import { deviceNumbers, hostDevices, parseDeviceRule, throttle } from "./devices.ts";
 import type { ContainerPaths } from "./folders.ts";
 import type { HostConfig } from "./host-config.ts";
 import type { MountPoint } from "./mount-point.ts";
@@ -28,6 +28,12 @@ export interface SpecFacts {
   readonly networkNamespace: string | undefined;
   /** Of the container whose processes are shared. */
   readonly pidNamespace: string | undefined;
+  /** Of the container whose IPC objects are shared. */
+  readonly ipcNamespace: string | undefined;
+  /** Shared memory that lies on the host, because several containers have it. */
+  readonly shmPath: string | undefined;
+  /** What legacy links tell. */
+  readonly linkEnv: readonly string[];
   /** Where a mount's source lies on this host. */
   sourceOf(mount: MountPoint): string;
   readonly initPath: string | undefined;
@@ -44,7 +50,7 @@ export function specInput(record: ContainerRecord, facts: SpecFacts): SpecInput 
       hostname: facts.hostname,
       tty: config.tty,
       home: facts.user.home,
-      env: config.env ?? [],
+      env: [...facts.linkEnv, ...(config.env ?? [])],
     }),
     cwd: config.workingDir ?? "/",
     user: facts.user,
@@ -55,7 +61,7 @@ export function specInput(record: ContainerRecord, facts: SpecFacts): SpecInput 
     hostname: facts.hostname,
     ...(config.domainname !== undefined && { domainname: config.domainname }),
     mounts: [...etcMounts(facts, record.mounts), ...record.mounts.map((mount) => mountInput(mount, facts))],
-    shm: shmInput(host),
+    shm: shmInput(host, facts),
     capabilities: { add: host.capAdd ?? [], drop: host.capDrop ?? [] },
     isPrivileged: host.privileged,
     noNewPrivileges: security.noNewPrivileges,
@@ -63,12 +69,13 @@ export function specInput(record: ContainerRecord, facts: SpecFacts): SpecInput 
     ...(security.apparmor !== undefined && { apparmor: security.apparmor }),
     resources: resourceInput(host),
     namespaces: namespaceInput(host, facts),
-    cgroupPath: `${(host.cgroupParent ?? "/darse").replace(/\/$/, "")}/${record.id}`,
+    cgroupPath: cgroupPathOf(record),
     rlimits: host.ulimits.map(rlimit),
     devices: host.devices.flatMap(hostDevices),
     deviceRules: (host.deviceCgroupRules ?? []).map(parseDeviceRule),
-    ...maskChoice(host),
+    ...(security.isUnmasked ? { maskedPaths: [], readonlyPaths: [] } : maskChoice(host)),
     sysctls: Object.fromEntries(host.sysctls),
+    annotations: Object.fromEntries(host.annotations),
     ...(host.oomScoreAdj !== undefined && { oomScoreAdj: host.oomScoreAdj }),
     ...(facts.initPath !== undefined && { init: { path: facts.initPath } }),
   };
@@ -138,7 +145,8 @@ function asPropagation(text: string | undefined): Propagation {
   }
 }
 
-function shmInput({ ipcMode, shmSizeBytes }: HostConfig): ShmInput {
+function shmInput({ ipcMode, shmSizeBytes }: HostConfig, { shmPath }: SpecFacts): ShmInput {
+  if (shmPath !== undefined) return { path: shmPath };
   if (ipcMode === "none") return { isAbsent: true };
   if (ipcMode === "host") return { path: "/dev/shm" };
   return { sizeBytes: shmSizeBytes ?? 0 };
@@ -150,12 +158,19 @@ function namespaceInput(host: HostConfig, facts: SpecFacts): NamespaceInput {
     ...(host.pidMode === "host" && { pid: "host" }),
     ...(facts.pidNamespace !== undefined && { pid: { path: facts.pidNamespace } }),
     ...(host.ipcMode === "host" && { ipc: "host" }),
+    ...(facts.ipcNamespace !== undefined && { ipc: { path: facts.ipcNamespace } }),
     ...(host.utsMode === "host" && { uts: "host" }),
     cgroup: host.cgroupnsMode === "host" ? "host" : "private",
   };
 }
 
-function resourceInput(host: HostConfig): ResourceInput {
+/** Where its cgroups are, in every hierarchy. */
+export function cgroupPathOf({ id, hostConfig }: Pick<ContainerRecord, "id" | "hostConfig">): string {
+  return `/${(hostConfig.cgroupParent ?? "darse").replaceAll(/^\/+|\/+$/g, "")}/${id}`;
+}
+
+/** Limits as the runtime takes them. */
+export function resourceInput(host: HostConfig): ResourceInput {
   const numbers = {
     memoryBytes: host.memoryBytes,
     memoryReservationBytes: host.memoryReservationBytes,
@@ -175,6 +190,10 @@ function resourceInput(host: HostConfig): ResourceInput {
   };
   return {
     ...withoutAbsent(numbers),
+    blockIoWeightDevices: host.blkioWeightDevice.map(({ path, weight = 0 }) => ({
+      ...deviceNumbers(path),
+      weight,
+    })),
     readBps: host.blkioDeviceReadBps.map(throttle),
     writeBps: host.blkioDeviceWriteBps.map(throttle),
     readIops: host.blkioDeviceReadIops.map(throttle),

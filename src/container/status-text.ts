@@ -1,12 +1,13 @@
+import type { Health } from "./health/health.ts";
 import type { State } from "./state.ts";
 
 /** `Up 3 seconds`, `Exited (0) 2 minutes ago`: the text of lists. Docker's daemon/container/state.go. */
-export function statusText(state: State, now: number): string {
+export function statusText(state: State, now: number, health?: Health): string {
   switch (state.status) {
     case "created":
       return "Created";
     case "running":
-      return `Up ${humanDuration(now - state.startedAt)}`;
+      return `Up ${humanDuration(now - state.startedAt)}${health ? ` (${healthText(health)})` : ""}`;
     case "paused":
       return `Up ${humanDuration(now - state.startedAt)} (Paused)`;
     case "restarting":
@@ -18,6 +19,10 @@ export function statusText(state: State, now: number): string {
     case "dead":
       return "Dead";
   }
+}
+
+function healthText({ status }: Health): string {
+  return status === "starting" ? "health: starting" : status;
 }
 
 /** A duration as people say it. Behaviour of docker/go-units `HumanDuration`. */

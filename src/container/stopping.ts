@@ -3,8 +3,9 @@ import type { ContainerId } from "#base/ids.ts";
 import { parseSignal } from "#runtime/signals.ts";
 import { cancelPendingRestart } from "./ending.ts";
 import { containerEvent } from "./events.ts";
+import { thawed } from "./pausing.ts";
 import type { ContainerRecord } from "./record.ts";
-import { isAlive, unpaused } from "./state.ts";
+import { isAlive } from "./state.ts";
 import type { World } from "./world.ts";
 
 export interface StopOptions {
@@ -101,7 +102,7 @@ async function send(world: World, record: ContainerRecord, signal: number, wakes
     await world.runtime.kill(id, signal);
     if (wakes && state.status === "paused") {
       await world.runtime.resume(id);
-      world.registry.update(id, (now) => ({ state: unpaused(now.state) }));
+      thawed(world, id);
     }
   } catch (error) {
     world.log.warn("sending a signal failed", { id, signal, error });

@@ -1,53 +1,24 @@
 import { EngineError } from "#base/errors.ts";
-import type { ContainerConfig } from "./container-config.ts";
 import type { HostConfig } from "./host-config.ts";
+import { parseLogConfig } from "./logs/log-options.ts";
 
-/** Log drivers there are; `none` keeps nothing. */
-const LOG_DRIVERS = ["json-file", "local", "none"];
-const LOG_OPTIONS = [
-  "max-size",
-  "max-file",
-  "compress",
-  "labels",
-  "labels-regex",
-  "env",
-  "env-regex",
-  "tag",
-  "mode",
-  "max-buffer-size",
-];
 const RUNTIMES = ["crun", "runc", "io.containerd.runc.v2"];
 
 /**
- * Settings that the API has and this engine can not apply: each is refused by name where the container would be
- * another one without it, and returned as a warning where it would only be less.
+ * Settings that the API has and this engine can not apply, each refused by its name: without it the container would be
+ * another one.
  *
  * @throws {EngineError} unsupported or invalid
  */
-export function checkUnsupported(config: ContainerConfig, host: HostConfig): string[] {
+export function checkUnsupported(host: HostConfig): void {
   const refusals: [boolean, string, string][] = [
-    [isFilled(host.links), "Links", "containers of the default bridge can not be linked"],
     [host.storageOpt.size > 0, "StorageOpt", "the overlay snapshotter has no quota"],
     [
       host.usernsMode !== undefined && host.usernsMode !== "host",
       "UsernsMode",
       "user namespaces are not remapped",
     ],
-    [
-      isFilled(host.blkioWeightDevice),
-      "BlkioWeightDevice",
-      "weights by device are not handed to the runtime",
-    ],
-    [
-      isFilled(host.cgroup === undefined ? [] : [host.cgroup]),
-      "Cgroup",
-      "cgroups of other containers can not be joined",
-    ],
-    [
-      host.ipcMode?.startsWith("container:") ?? false,
-      "IpcMode",
-      "the IPC namespace of another container can not be joined",
-    ],
+    [host.cgroup !== undefined, "Cgroup", "cgroups of other containers can not be joined"],
     [
       host.volumeDriver !== undefined && host.volumeDriver !== "local",
       "VolumeDriver",
@@ -58,7 +29,6 @@ export function checkUnsupported(config: ContainerConfig, host: HostConfig): str
     if (isAsked) throw new EngineError("unsupported", `Cannot apply HostConfig.${field}: ${reason}`);
   }
   checkDrivers(host);
-  return warnings(config, host);
 }
 
 function checkDrivers(host: HostConfig): void {
@@ -73,32 +43,5 @@ function checkDrivers(host: HostConfig): void {
   if (host.runtime !== undefined && !RUNTIMES.includes(host.runtime)) {
     throw new EngineError("invalid", `unknown or invalid runtime name: ${host.runtime}`);
   }
-  const { type, config } = host.logConfig;
-  if (type !== undefined && !LOG_DRIVERS.includes(type)) {
-    throw new EngineError("invalid", `logger: no log driver named '${type}' is registered`);
-  }
-  const unknown = [...config.keys()].find((option) => !LOG_OPTIONS.includes(option));
-  if (unknown !== undefined && type !== "none") {
-    throw new EngineError("invalid", `unknown log opt '${unknown}' for ${type ?? "json-file"} log driver`);
-  }
-}
-
-function warnings(config: ContainerConfig, host: HostConfig): string[] {
-  const health = config.healthcheck?.test ?? [];
-  const list: [boolean, string][] = [
-    [
-      health.length > 0 && health[0] !== "NONE",
-      "The health check is kept and shown, and not run: the container has no health status",
-    ],
-    [
-      host.logConfig.config.size > 0,
-      `The log is kept whole, in one file: the log options ${[...host.logConfig.config.keys()].join(", ")} have no effect`,
-    ],
-    [host.annotations.size > 0, "Annotations are kept and shown, and not handed to the runtime"],
-  ];
-  return list.filter(([applies]) => applies).map(([, text]) => text);
-}
-
-function isFilled(list: readonly unknown[] | undefined): boolean {
-  return list !== undefined && list.length > 0;
+  parseLogConfig(host.logConfig);
 }

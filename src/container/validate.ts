@@ -36,7 +36,19 @@ export function validate(config: ContainerConfig, host: HostConfig, cpuCount: nu
   checkNamespaces(config, host);
   for (const entry of host.extraHosts ?? []) checkExtraHost(entry);
   for (const port of [...config.exposedPorts, ...host.portBindings.keys()]) parsePortSpec(port);
-  return [...checkUnsupported(config, host), ...warningsOf(host)];
+  checkUnsupported(host);
+  return warningsOf(host);
+}
+
+/**
+ * The part of `validate` that holds for a change of limits: swap without memory is no mistake, the container may have a
+ * limit already.
+ */
+export function validateLimits(change: HostConfig, cpuCount: number): void {
+  checkRestartPolicy(change);
+  check(memoryRules({ ...change, memorySwapBytes: change.memoryBytes && change.memorySwapBytes }));
+  check(cpuRules(change, cpuCount));
+  check(otherLimitRules(change));
 }
 
 function checkConfig(config: ContainerConfig): void {
@@ -143,6 +155,10 @@ function otherLimitRules(host: HostConfig): Rule[] {
       "Range of blkio weight is from 10 to 1000",
     ],
     [
+      host.blkioWeightDevice.some(({ weight = 0 }) => weight < 10 || weight > 1000),
+      "Range of blkio weight is from 10 to 1000",
+    ],
+    [
       oomScoreAdj < -1000 || oomScoreAdj > 1000,
       `Invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`,
     ],
@@ -176,6 +192,10 @@ function checkNamespaces(config: ContainerConfig, host: HostConfig): void {
     [
       joins && (host.links ?? []).length > 0,
       "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+    ],
+    [
+      network.kind === "host" && (host.links ?? []).length > 0,
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
     ],
     [joins && (host.dns ?? []).length > 0, "conflicting options: dns and the network mode"],
     [

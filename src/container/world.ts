@@ -4,9 +4,13 @@ import type { KeyedLock } from "#base/lock.ts";
 import type { Logger } from "#base/log.ts";
 import type { HostFacts } from "#runtime/spec/host-facts.ts";
 import type { Background } from "./background.ts";
+import type { HealthMonitor } from "./health/health-monitor.ts";
 import type { Lives } from "./live.ts";
+import type { LogKeeper } from "./logs/log-keeper.ts";
 import type { ContainerRuntime, Documents, Host, Images, Network, Snapshots, Volumes } from "./neighbours.ts";
 import type { Registry } from "./registry.ts";
+import type { ListProcesses, Meter } from "./usage.ts";
+import type { RootHolds } from "./root-holds.ts";
 
 /** What the engine hands in; see `Containers.open`. */
 export interface ContainersOptions {
@@ -18,6 +22,8 @@ export interface ContainersOptions {
   readonly runtime: ContainerRuntime;
   readonly host: Host;
   readonly facts: HostFacts;
+  readonly meter: Meter;
+  readonly listProcesses: ListProcesses;
   /** Absolute: `<root>/containers` for what must survive, `<run>/containers` for bundles and mounted roots. */
   readonly folders: { readonly state: string; readonly run: string };
   readonly emit: Emit;
@@ -33,4 +39,7 @@ export interface World extends ContainersOptions {
   readonly lives: Lives;
   readonly lock: KeyedLock;
   readonly background: Background;
+  readonly roots: RootHolds;
+  readonly logs: LogKeeper;
+  readonly health: HealthMonitor;
 }

@@ -10,6 +10,8 @@ import { ImageStore } from "#image/image-store.ts";
 import type { ImageUser } from "#image/image.ts";
 import { readHostFacts } from "#linux/host-facts.ts";
 import type { Kernel } from "#linux/kernel.ts";
+import { listProcesses } from "#linux/process-table/process-table.ts";
+import { UsageMeter } from "#linux/usage/usage-meter.ts";
 import { NetworkManager } from "#network/network-manager.ts";
 import type { ChainId, Digest } from "#oci/digest.ts";
 import { hostPlatform } from "#oci/platform.ts";
@@ -24,15 +26,20 @@ import { collectGarbage } from "#store/metadata/garbage.ts";
 import { OverlaySnapshotter } from "#store/snapshot/overlay-snapshotter.ts";
 import { VolumeStore } from "#store/volume/volume-store.ts";
 import type { Configuration } from "./configuration.ts";
+import { containerFilesRoutes } from "./container-files.ts";
 import { EventBus } from "./events.ts";
 import type { Route } from "./http/route.ts";
 import { buildRoutes } from "./routes/build.ts";
 import { containerRoutes } from "./routes/containers.ts";
+import { watchRoutes } from "./routes/containers-watch.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { networkRoutes } from "./routes/networks.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { volumeRoutes } from "./routes/volumes.ts";
 import { describe } from "./describe.ts";
 import { encodeVersion } from "./system.ts";
+import { Volumes } from "./volumes.ts";
 
 export interface EngineOptions {
   readonly configuration: Configuration;
@@ -93,6 +100,7 @@ export class Engine implements AsyncDisposable {
       await network.close();
     });
     const runtime = Runtime.open({ runDirectory: paths.run, kernel, log });
+    disposal.defer(() => runtime.close());
     const stopping = new AbortController();
     disposal.defer(() => stopping.abort(new EngineError("cancelled", "the engine is stopping")));
     const garbage = (): Promise<{ reclaimedBytes: number }> =>
@@ -119,6 +127,8 @@ export class Engine implements AsyncDisposable {
       runtime,
       host: kernel,
       facts: runtimeFacts,
+      meter: new UsageMeter(kernel.mounts()),
+      listProcesses,
       folders: { state: paths.containers, run: paths.runContainers },
       emit,
       clock,
@@ -160,8 +170,29 @@ export class Engine implements AsyncDisposable {
         events,
       }),
       ...containerRoutes({ containers, clock }),
+      ...watchRoutes(containers),
       ...execRoutes(containers.execs),
+      ...containerFilesRoutes({
+        containers,
+        images,
+        content,
+        snapshots,
+        volumes,
+        leases: database.leases,
+        openRoot: (path) => kernel.openRoot(path),
+        applyChanges,
+        emit,
+        clock,
+      }),
       ...buildRoutes({ builder, collectGarbage: garbage, clock }),
+      ...volumeRoutes({
+        volumes: new Volumes({ store: volumes, usersOf: (name) => containers.usersOfVolume(name), emit }),
+        pathOf: (name) => volumes.path(name),
+      }),
+      ...networkRoutes({
+        networks: network,
+        containerNames: () => new Map(containers.list(EVERY).map(({ id, name }) => [id, name])),
+      }),
       ...imageRoutes({ images, usersOf: (id) => usersOf(containers, id), clock }),
     ];
     return new Engine(routes, disposal.move());

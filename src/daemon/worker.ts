@@ -12,6 +12,10 @@ export async function runWorker([name = "", ...args]: readonly string[]): Promis
       const { runUnpackWorker } = await import("#store/layer/unpack-worker.ts");
       return await runUnpackWorker(args);
     }
+    case "archive": {
+      const { runArchiveWorker } = await import("#store/archive/archive-worker.ts");
+      return await runArchiveWorker(args);
+    }
     default:
       throw new EngineError("invalid", `Cannot start worker "${name}": there is none of that name`);
   }

@@ -30,6 +30,7 @@ export const libc = dlopen("libc.so.6", {
   lseek: { args: ["i32", "i64", "i32"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
   ftruncate: { args: ["i32", "i64"], returns: "i32" },
+  fstatfs: { args: ["i32", "ptr"], returns: "i32" },
   fcntl: { args: ["i32", "i32", "u64"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
@@ -78,7 +79,15 @@ export const libc = dlopen("libc.so.6", {
 }).symbols;
 
 /** System calls younger than the C libraries we meet; their numbers are the same on every architecture. */
-const SYS = { pidfd_send_signal: 424, pidfd_open: 434, openat2: 437, fchmodat2: 452 } as const;
+const SYS = {
+  pidfd_send_signal: 424,
+  open_tree: 428,
+  move_mount: 429,
+  pidfd_open: 434,
+  openat2: 437,
+  mount_setattr: 442,
+  fchmodat2: 452,
+} as const;
 
 const openat2Call = dlopen("libc.so.6", {
   syscall: { args: ["i32", "i32", "cstring", "ptr", "u64"], returns: "i32" },
@@ -86,6 +95,18 @@ const openat2Call = dlopen("libc.so.6", {
 
 const fchmodat2Call = dlopen("libc.so.6", {
   syscall: { args: ["i32", "i32", "cstring", "u32", "i32"], returns: "i32" },
+}).symbols.syscall;
+
+const openTreeCall = dlopen("libc.so.6", {
+  syscall: { args: ["i32", "i32", "cstring", "u32"], returns: "i32" },
+}).symbols.syscall;
+
+const moveMountCall = dlopen("libc.so.6", {
+  syscall: { args: ["i32", "i32", "cstring", "i32", "cstring", "u32"], returns: "i32" },
+}).symbols.syscall;
+
+const mountSetattrCall = dlopen("libc.so.6", {
+  syscall: { args: ["i32", "i32", "cstring", "u32", "ptr", "u64"], returns: "i32" },
 }).symbols.syscall;
 
 const numbersCall = dlopen("libc.so.6", {
@@ -109,6 +130,21 @@ export function openat2(
 /** `fchmodat2(2)`, Linux 6.6; 0, or -1 with errno set. */
 export function fchmodat2(directory: number, name: string | Uint8Array, mode: number, flags: number): number {
   return fchmodat2Call(SYS.fchmodat2, directory, name, mode, flags);
+}
+
+/** `open_tree(2)`, Linux 5.2; an fd, or -1 with errno set. */
+export function openTree(directory: number, path: string | Uint8Array, flags: number): number {
+  return openTreeCall(SYS.open_tree, directory, path, flags);
+}
+
+/** `move_mount(2)`, Linux 5.2, of the mount that is `from` itself onto what `to` itself is. */
+export function moveMount(from: number, to: number, flags: number): number {
+  return moveMountCall(SYS.move_mount, from, "", to, "", flags);
+}
+
+/** `mount_setattr(2)`, Linux 5.12, on the mount that `fd` itself is; `attributes` is a `struct mount_attr`. */
+export function mountSetattr(fd: number, flags: number, attributes: BigUint64Array): number {
+  return mountSetattrCall(SYS.mount_setattr, fd, "", flags, attributes, attributes.byteLength);
 }
 
 /** `pidfd_open(2)`; an fd (close-on-exec), or -1 with errno set. */

@@ -56,6 +56,15 @@ export function openPipe(): { readEnd: number; writeEnd: number } {
   return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
 }
 
+const ST_RDONLY = 1n;
+const fileSystem = new BigUint64Array(16);
+
+/** Whether the mount that an open file lies on is read-only. `struct statfs`: the flags are its eleventh word. */
+export function isOnReadOnlyMount(fd: number): boolean {
+  check(libc.fstatfs(fd, fileSystem), "fstatfs");
+  return ((fileSystem[10] ?? 0n) & ST_RDONLY) !== 0n;
+}
+
 const times = new BigInt64Array(4);
 
 /** `struct timespec[2]`, access and modification time alike; valid until the next call. */

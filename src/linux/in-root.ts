@@ -66,6 +66,13 @@ class RealRootDirectory implements RootDirectory {
     return { fd: own, name: typeof name === "string" ? name : decodeName(name.subarray(0, -1)) };
   }
 
+  openRegular(path: string): number | undefined {
+    return this.#with(this.open(path, O_PATH), (pinned) => {
+      if (statAt(pinned, "", { shown: path, flags: AT_EMPTY_PATH }).type !== "file") return undefined;
+      return check(libc.open(procPath(pinned), O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0), "open", path);
+    });
+  }
+
   createFile(path: string, mode: number): number {
     return this.open(path, O_WRONLY | O_CREAT | O_EXCL, mode);
   }

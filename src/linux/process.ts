@@ -10,6 +10,7 @@ const PACKAGE: Readonly<Record<string, string>> = {
   mmdebstrap: "mmdebstrap",
   modprobe: "kmod",
   nft: "nftables",
+  ps: "procps",
   runc: "runc",
 };
 

@@ -41,6 +41,11 @@ export interface RootDirectory extends Disposable {
   openFollowing(path: string, flags: number, mode?: number): number;
   /** The directory that holds `path`, pinned (`O_PATH`), and the name in it (`"."` for the root). The caller closes. */
   openParent(path: string): { fd: number; name: string };
+  /**
+   * A regular file for reading, the last component not followed; `undefined` when it is anything else. Neither a device
+   * nor a FIFO is touched, whatever takes the file's place meanwhile. The caller closes.
+   */
+  openRegular(path: string): number | undefined;
   /** A new file for writing; EEXIST when anything has that name. The caller closes. */
   createFile(path: string, mode: number): number;
   /** The bytes of a regular file, symlinks followed inside the root. EFBIG above `maxBytes`, EINVAL when not a file. */

@@ -119,6 +119,7 @@ export interface LinuxResources {
   readonly pids?: { readonly limit: number };
   readonly blockIO?: {
     readonly weight?: number;
+    readonly weightDevice?: readonly WeightDevice[];
     readonly throttleReadBpsDevice?: readonly ThrottleDevice[];
     readonly throttleWriteBpsDevice?: readonly ThrottleDevice[];
     readonly throttleReadIOPSDevice?: readonly ThrottleDevice[];
@@ -130,6 +131,12 @@ export interface ThrottleDevice {
   readonly major: number;
   readonly minor: number;
   readonly rate: number;
+}
+
+export interface WeightDevice {
+  readonly major: number;
+  readonly minor: number;
+  readonly weight: number;
 }
 
 export interface SpecSeccomp {

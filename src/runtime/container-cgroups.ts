@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno } from "#base/errors.ts";
 
@@ -26,6 +26,18 @@ export class ContainerCgroups {
     );
   }
 
+  /** The processes in the container's cgroup and those below it, in the order of their numbers. */
+  processes(path: string): number[] {
+    const folder = this.#roots.map((root) => join(root, path)).find((candidate) => existsSync(candidate));
+    return folder === undefined ? [] : processesBelow(folder).toSorted((left, right) => left - right);
+  }
+
+  /** Lets the container have any number of processes: crun writes the −1 of the specification as it stands. */
+  liftPidsLimit(path: string): void {
+    const file = this.#roots.map((root) => join(root, path, "pids.max")).find((one) => existsSync(one));
+    if (file !== undefined) writeFileSync(file, "max");
+  }
+
   /** Removes the container's cgroups; those that are gone already count as removed. False when one is in use. */
   remove(path: string): boolean {
     if (!/^\/[^/]/.test(path) || path.split("/").includes("..")) return false;
@@ -38,6 +50,18 @@ export class ContainerCgroups {
     const innerFirst = [...this.#parents].toSorted((a, b) => b.length - a.length);
     for (const parent of innerFirst) for (const root of this.#roots) removeIfEmpty(join(root, parent));
     this.#parents.clear();
+  }
+}
+
+function processesBelow(folder: string): number[] {
+  try {
+    const own = readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
+    const children = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [...own, ...children.flatMap(({ name }) => processesBelow(join(folder, name)))];
+  } catch (error) {
+    // A cgroup of threads has no list of processes: they are counted in the one above.
+    if (isErrno(error, "ENOENT", "ENODEV", "EOPNOTSUPP")) return [];
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import { findProgram } from "#linux/process.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
 import { abandonContainer } from "./abandon-container.ts";
 import { type BundleRecord, findStartTime, writeRecord } from "./bundle-record.ts";
+import { bundleSpec } from "./bundle-spec.ts";
 import { createCommand } from "./conmon-command.ts";
 import { ConmonProcess } from "./conmon-process.ts";
 import type { ContainerPlace } from "./container-place.ts";
@@ -91,7 +92,7 @@ async function finish(
 ): Promise<KeptContainer> {
   const { id, layout, filters } = place;
   const bundle = layout.bundle(id);
-  const spec = await request.spec;
+  const spec = bundleSpec(await request.spec);
   const runtime = place.runtime(request.runtime);
   const known = { ...record, cgroupPath: spec.linux.cgroupsPath ?? "" };
   writeRecord(bundle, known);

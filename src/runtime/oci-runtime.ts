@@ -2,6 +2,7 @@ import { closeSync, constants, existsSync, openSync, rmSync, unlinkSync, writeSy
 import { basename, join } from "node:path";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { run } from "#linux/process.ts";
+import type { LinuxResources } from "#oci/runtime-spec.ts";
 
 /** The longest that one call of the runtime may take before it is given up. */
 const DEADLINE_MS = 30_000;
@@ -52,6 +53,15 @@ export class OciRuntime {
     await this.#call(["resume", id], id);
   }
 
+  async update(id: string, resources: LinuxResources): Promise<void> {
+    const { exitCode, stderr } = await this.#run(
+      ["update", "--resources=/dev/stdin", id],
+      JSON.stringify(resources),
+    );
+    if (exitCode === 0) return;
+    throw new EngineError("internal", `Cannot update container ${id}: ${reason(stderr)}`);
+  }
+
   /** Kills what is left and removes the runtime's state and the cgroups. Success when there is nothing. */
   async deleteForce(id: string): Promise<void> {
     if (!existsSync(join(this.root, id))) return;
@@ -74,8 +84,9 @@ export class OciRuntime {
     throw new EngineError("conflict", `Cannot ${args[0]} container ${id}: ${reason(stderr)}`);
   }
 
-  #run(args: string[]): Promise<{ exitCode: number; stderr: string }> {
-    return run([this.path, `--root=${this.root}`, ...args], { signal: AbortSignal.timeout(DEADLINE_MS) });
+  #run(args: string[], input?: string): Promise<{ exitCode: number; stderr: string }> {
+    const command = [this.path, `--root=${this.root}`, ...args];
+    return run(command, { signal: AbortSignal.timeout(DEADLINE_MS), ...(input !== undefined && { input }) });
   }
 }
 

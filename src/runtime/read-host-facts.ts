@@ -93,7 +93,11 @@ function cgroupFacts(source: FactSource): CgroupFacts {
     const names = textOf("/sys/fs/cgroup/cgroup.controllers").trim().split(/\s+/);
     return {
       mode,
-      controllers: new Set(names.map((name) => (name === "io" ? "blkio" : name))),
+      controllers: new Set([
+        ...names.map((name) => (name === "io" ? "blkio" : name)),
+        // v2 has no real-time budget; weights are of every group but the root.
+        ...(names.includes("io") ? ["blkio.weight", "blkio.weight_device"] : []),
+      ]),
       // Absent in the root of v2; there it is the kernel's build and boot options that decide.
       hasSwapLimit: textOf("/proc/swaps") !== "",
     };
@@ -102,9 +106,24 @@ function cgroupFacts(source: FactSource): CgroupFacts {
   const memory = v1.find(({ superOptions }) => superOptions.includes("memory"));
   return {
     mode,
-    controllers: new Set(v1.flatMap(({ superOptions }) => superOptions)),
+    controllers: new Set([
+      ...v1.flatMap(({ superOptions }) => superOptions),
+      ...FEATURES.filter(([, controller, file]) => hasFile(v1, controller, file)).map(([name]) => name),
+    ]),
     hasSwapLimit: memory !== undefined && textOf(join(memory.target, "memory.memsw.limit_in_bytes")) !== "",
   };
+}
+
+/** What not every kernel has of a controller, by the file of cgroup v1 that shows it. */
+const FEATURES: readonly (readonly [name: string, controller: string, file: string])[] = [
+  ["blkio.weight", "blkio", "blkio.weight"],
+  ["blkio.weight_device", "blkio", "blkio.weight_device"],
+  ["cpu.rt", "cpu", "cpu.rt_runtime_us"],
+];
+
+function hasFile(v1: readonly MountEntry[], controller: string, file: string): boolean {
+  const found = v1.find(({ superOptions }) => superOptions.includes(controller));
+  return found !== undefined && unlessMissing(() => lstatSync(join(found.target, file))) !== undefined;
 }
 
 function thermalPaths(): string[] {

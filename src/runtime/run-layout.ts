@@ -10,7 +10,8 @@ import { join } from "node:path";
  *         rootfs/                 where the caller mounts the root file system
  *         pid  attach  ctl  winsz written by conmon: init's pid, attach socket, control FIFOs
  *         oom                     written by conmon when the kernel killed for memory
- *         exec/<execId>/          process.json of the exec (the OCI process), pid, attach, ctl, winsz, exit
+ *         exec/<execId>/          process.json of the exec (the OCI process), pid, attach, ctl, winsz, exit,
+ *                                ends-with-engine when the next engine kills it
  *       steps/<id>/               the bundle of a build step, config.json, pid, log
  *       exits/<id>                exit code, written by conmon when all output is out
  *       crun/                     the OCI runtime's own state; one folder for each `--runtime`

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { EngineError } from "#base/errors.ts";
 import { type Child, spawn } from "#linux/process.ts";
 import type { RuntimeSpec } from "#oci/runtime-spec.ts";
+import { bundleSpec } from "./bundle-spec.ts";
 import { RUNTIME_LOG } from "./conmon-command.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
@@ -39,7 +40,8 @@ export async function runStep(
   signal: AbortSignal,
 ): Promise<{ exitCode: number }> {
   signal.throwIfAborted();
-  const { id, spec } = options;
+  const { id } = options;
+  const spec = bundleSpec(options.spec);
   const bundle = tools.layout.step(id);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   writeFileSync(join(bundle, "config.json"), JSON.stringify(tools.filters.withFilter(spec, tools.runtime)), {

@@ -5,13 +5,15 @@ import type { Logger } from "#base/log.ts";
 import { cgroupRoots } from "#linux/cgroups.ts";
 import type { Kernel } from "#linux/kernel.ts";
 import { findProgram } from "#linux/process.ts";
-import type { RuntimeSpec } from "#oci/runtime-spec.ts";
+import type { LinuxResources, RuntimeSpec } from "#oci/runtime-spec.ts";
 import type { Attachment } from "./attachment.ts";
 import { CgroupWarmUp } from "./cgroup-warm-up.ts";
 import { ContainerCgroups } from "./container-cgroups.ts";
 import type { ContainerExit } from "./container-exit.ts";
 import type { ContainerPlace } from "./container-place.ts";
+import { sendControl } from "./control-fifo.ts";
 import { createContainer } from "./create-container.ts";
+import { findSession, killLeftovers, killSession } from "./exec-session.ts";
 import type { KeptContainer } from "./kept-container.ts";
 import { OciRuntime } from "./oci-runtime.ts";
 import { type RecoveredContainer, recoverContainer } from "./recover-container.ts";
@@ -144,6 +146,14 @@ export class Runtime {
     sendSize(this.#layout.bundle(id), size);
   }
 
+  /**
+   * Has conmon go on with its log in a new file; false when it has ended. The file written so far must have a second
+   * name by then, or it is gone. The new one has the log's name when conmon has taken this up.
+   */
+  reopenLog(id: string): boolean {
+    return sendControl(this.#layout.bundle(id), { kind: "reopen-log" });
+  }
+
   /** Resolves when the container has ended and all its output is out: at once when it has. */
   exited(id: string): Promise<ContainerExit> {
     return this.#get(id).exited;
@@ -160,13 +170,38 @@ export class Runtime {
   }
 
   /**
-   * Runs a further process in a running container. `exited` is its exit code when all its output is out.
+   * Runs a further process in a running container. `exited` is its exit code when all its output is out; `kill` ends it
+   * and what it has started.
    * @throws {StartError} when it cannot be started
    */
-  async exec(id: string, options: ExecOptions): Promise<RunningExec> {
+  async exec(id: string, options: ExecOptions): Promise<RunningExec & { kill(): void }> {
     this.anticipate();
-    const { runtime } = this.#get(id);
-    return await startExec(id, options, { layout: this.#layout, runtime, connector: this.#options.kernel });
+    const { runtime, record } = this.#get(id);
+    const { kernel } = this.#options;
+    const running = await startExec(id, options, { layout: this.#layout, runtime, connector: kernel });
+    const session = findSession(running.pid);
+    const kill = (): void => {
+      if (session !== undefined) killSession(session, this.#cgroups.processes(record.cgroupPath), kernel);
+    };
+    return { ...running, kill };
+  }
+
+  /** The processes of a container that runs, all that its cgroup holds. */
+  processes(id: string): number[] {
+    return this.#cgroups.processes(this.#get(id).record.cgroupPath);
+  }
+
+  /**
+   * Changes the limits of a running container; those that are absent stay as they are.
+   * @throws {EngineError} internal when the kernel refuses
+   */
+  async update(id: string, resources: LinuxResources): Promise<void> {
+    const { runtime, record } = this.#get(id);
+    const { pids, ...others } = resources;
+    const isUnlimited = pids !== undefined && pids.limit < 0;
+    const asked = isUnlimited ? others : resources;
+    if (Object.keys(asked).length > 0) await runtime.update(id, asked);
+    if (isUnlimited) this.#cgroups.liftPidsLimit(record.cgroupPath);
   }
 
   /** Sets the size of an exec's terminal; nothing when it has ended. */
@@ -196,6 +231,7 @@ export class Runtime {
       if (found === undefined) continue;
       this.#kept.set(id, found.container);
       all.push(found.recovered);
+      if (found.recovered.state === "running") this.#killLeftovers(id);
     }
     return all;
   }
@@ -203,6 +239,11 @@ export class Runtime {
   /** Removes what only containers need, if there is none. Containers that run are left as they are. */
   close(): void {
     this.#cgroups.removeParents();
+  }
+
+  #killLeftovers(id: string): void {
+    const holder = this.#options.kernel;
+    killLeftovers(id, { layout: this.#layout, processes: this.processes(id), holder });
   }
 
   #get(id: string): KeptContainer {

@@ -3,9 +3,7 @@ import { join } from "node:path";
 import { isErrno } from "#base/errors.ts";
 import type { RuntimeSpec, SpecSeccomp } from "#oci/runtime-spec.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
-
-/** crun(1): compiled filter for the process, in base64; the rules beside it are then not compiled again. */
-const ANNOTATION = "run.oci.seccomp_bpf_data";
+import { FILTER_ANNOTATION } from "./spec/seccomp.ts";
 
 /** Distinct filters kept: one per profile and set of capabilities in use. */
 const MAX_FILTERS = 64;
@@ -27,7 +25,7 @@ export class SeccompFilters {
     const { seccomp } = spec.linux;
     const filter = seccomp && runtime.takesFilters ? this.#filters.get(keyOf(seccomp)) : undefined;
     if (filter === undefined) return spec;
-    return { ...spec, annotations: { ...spec.annotations, [ANNOTATION]: filter } };
+    return { ...spec, annotations: { ...spec.annotations, [FILTER_ANNOTATION]: filter } };
   }
 
   /** Keeps the filter of the container `id`, made from `spec`, whose process has been set up. */

@@ -199,15 +199,21 @@ const targets = (canary: string): [string, string][] => [
   ["dangling", "/nowhere"],
 ];
 
-for (const folder of ["dev", "proc", "sys", "etc", "run"]) {
+for (const [folder, way] of ["dev", "proc", "sys", "etc", "run"].flatMap(
+  (name) =>
+    [
+      [name, "run"],
+      [name, "step"],
+    ] as const,
+)) {
   testHere(
-    `an image whose /${folder} is a symlink touches nothing of the host`,
+    `${way}: an image whose /${folder} is a symlink touches nothing of the host`,
     async () => {
-      const canary = join(fixture.directory, `canary-${folder}`);
+      const canary = join(fixture.directory, `canary-${folder}-${way}`);
       mkdirSync(canary);
       writeFileSync(join(canary, "file"), "host");
       for (const [name, target] of targets(canary)) {
-        const rootfs = join(fixture.directory, `root-${folder}-${name.replace(" ", "-")}`);
+        const rootfs = join(fixture.directory, `root-${folder}-${way}-${name.replace(" ", "-")}`);
         makeBusyboxRoot(rootfs);
         renameSync(join(rootfs, folder), join(rootfs, `${folder}-aside`));
         symlinkSync(target === "loop" ? folder : target, join(rootfs, folder));
@@ -218,11 +224,10 @@ for (const folder of ["dev", "proc", "sys", "etc", "run"]) {
             { type: "bind", source: join(fixture.rootfs, "etc/passwd"), destination: `/${folder}/hosts` },
           ],
         };
-        await fixture
-          .output(["sh", "-c", `echo x > /${folder}/file; echo x > ${canary}/file`], changes)
-          .catch((error) => {
-            expect(error).toBeInstanceOf(StartError);
-          });
+        const attack = ["sh", "-c", `echo x > /${folder}/file; echo x > ${canary}/file`];
+        await outputBy(way, attack, changes).catch((error) => {
+          expect(error).toBeInstanceOf(StartError);
+        });
         expect([name, readdirSync(canary), readFileSync(join(canary, "file"), "utf8")]).toEqual([
           name,
           ["file"],

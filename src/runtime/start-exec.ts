@@ -7,6 +7,7 @@ import type { Attachment } from "./attachment.ts";
 import { execCommand } from "./conmon-command.ts";
 import { ConmonProcess } from "./conmon-process.ts";
 import { type Connector, ConmonStreams } from "./conmon-streams.ts";
+import { markAsOurs } from "./exec-session.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import type { RunLayout } from "./run-layout.ts";
 import { readRuntimeLog } from "./runtime-log.ts";
@@ -19,6 +20,8 @@ export interface ExecOptions {
   readonly openStdin: boolean;
   /** Nobody attaches: the output is dropped. */
   readonly detach: boolean;
+  /** The engine after this one kills it. */
+  readonly endsWithEngine?: boolean;
 }
 
 export interface RunningExec {
@@ -47,6 +50,7 @@ export async function startExec(id: string, options: ExecOptions, tools: ExecToo
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const processPath = join(directory, "process.json");
   writeFileSync(processPath, JSON.stringify({ ...options.process, terminal: options.tty }), { mode: 0o600 });
+  if (options.endsWithEngine) markAsOurs(directory);
   const conmon = ConmonProcess.start({
     command: execCommand(
       {

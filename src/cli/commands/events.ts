@@ -3,7 +3,7 @@ import { command } from "../command.ts";
 import { parseFilters } from "../filters.ts";
 import { Template } from "../format/template.ts";
 import { FORMAT_HELP } from "../format-flag.ts";
-import { parseTimestamp } from "../specs/timestamp.ts";
+import { parseTimestamp } from "#base/timestamp.ts";
 
 export const events = command({
   usage: "[OPTIONS]",

@@ -18,16 +18,45 @@ export const inspect = command({
     const { client } = context;
     const container = (id: string): Promise<unknown> => client.inspectContainerRaw(id, { size });
     const image = (id: string): Promise<unknown> => client.inspectImageRaw(id);
-    if (type === "container") return inspectAll(args, { format, get: container }, context);
-    if (type === "image") return inspectAll(args, { format, get: image }, context);
+    const network = (id: string): Promise<unknown> => client.networks.inspectRaw(id);
+    const volume = (id: string): Promise<unknown> => client.volumes.inspectRaw(id);
+    const byType = new Map(Object.entries({ container, image, network, volume }));
     if (type !== undefined && type !== "") {
-      throw new EngineError("invalid", `"${type}" is not a valid value for --type: it is container or image`);
+      const get = byType.get(type);
+      if (get) return inspectAll(args, { format, get }, context);
+      const known = [...byType.keys()].join(", ");
+      throw new EngineError("invalid", `"${type}" is not a valid value for --type: it is one of ${known}`);
     }
     const get = async (id: string): Promise<unknown> => {
-      const found = (await unlessMissing(container(id))) ?? (await unlessMissing(image(id)));
-      if (found === undefined) throw new EngineError("not-found", `Error: No such object: ${id}`);
-      return found;
+      for (const inspectOne of byType.values()) {
+        const found = await unlessMissing(inspectOne(id));
+        if (found !== undefined) return found;
+      }
+      throw new EngineError("not-found", `Error: No such object: ${id}`);
     };
+    return inspectAll(args, { format, get }, context);
+  },
+});
+
+export const inspectNetworks = command({
+  usage: "[OPTIONS] NETWORK [NETWORK...]",
+  arguments: { min: 1 },
+  flags: {
+    format: formatFlag,
+    verbose: { type: "bool", short: "v", help: "Verbose output for diagnostics" },
+  },
+  run(args, { format, verbose }, context) {
+    const get = (id: string): Promise<unknown> => context.client.networks.inspectRaw(id, { verbose });
+    return inspectAll(args, { format, get }, context);
+  },
+});
+
+export const inspectVolumes = command({
+  usage: "[OPTIONS] VOLUME [VOLUME...]",
+  arguments: { min: 1 },
+  flags: { format: formatFlag },
+  run(args, { format }, context) {
+    const get = (name: string): Promise<unknown> => context.client.volumes.inspectRaw(name);
     return inspectAll(args, { format, get }, context);
   },
 });

@@ -1,5 +1,5 @@
 import { command } from "../command.ts";
-import { parseTimestamp } from "../specs/timestamp.ts";
+import { parseTimestamp } from "#base/timestamp.ts";
 import { copyOutput } from "../stream-session.ts";
 
 export const logs = command({

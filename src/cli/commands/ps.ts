@@ -5,6 +5,7 @@ import { command } from "../command.ts";
 import { parseFilters } from "../filters.ts";
 import { ellipsis } from "../format/ellipsis.ts";
 import { goTime, humanDuration } from "../format/human-time.ts";
+import { labelColumns } from "../format/label-columns.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
 import { portsColumn } from "../format/ports-column.ts";
 import { TABLE_FORMAT_HELP } from "../format-flag.ts";
@@ -79,7 +80,6 @@ export interface RowOptions {
 export function containerRow(container: ContainerSummary, { isCut, nowMs }: RowOptions): Row {
   const cut = (text: string, length: number): string => (isCut ? ellipsis(text, length) : text);
   const names = container.Names.map((name) => name.replace(/^\//, ""));
-  const labels = container.Labels ?? {};
   return {
     Command: JSON.stringify(cut(container.Command, 20)),
     get CreatedAt() {
@@ -87,9 +87,7 @@ export function containerRow(container: ContainerSummary, { isCut, nowMs }: RowO
     },
     ID: isCut ? shortId(container.Id) : container.Id,
     Image: imageName(container, isCut),
-    Labels: Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(","),
+    ...labelColumns(container.Labels ?? {}),
     LocalVolumes: String((container.Mounts ?? []).filter((mount) => mount.Driver === "local").length),
     Mounts: (container.Mounts ?? []).map((mount) => cut(mount.Name || mount.Source, 15)).join(","),
     Names: (isCut ? names.filter((name) => !name.includes("/")) : names).join(","),
@@ -99,7 +97,6 @@ export function containerRow(container: ContainerSummary, { isCut, nowMs }: RowO
     Size: sizeColumn(container),
     State: container.State,
     Status: container.Status,
-    Label: (key: unknown) => new Map(Object.entries(labels)).get(String(key)) ?? "",
   };
 }
 

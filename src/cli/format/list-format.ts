@@ -9,11 +9,13 @@ export interface ListFormat {
   readonly headers: Readonly<Record<string, string>>;
   /** The columns that are printed without `--format`. */
   readonly columns: readonly string[];
+  /** The column of `--quiet`; `ID` unless said. */
+  readonly quietColumn?: string;
 }
 
 export interface ListOptions {
   readonly format: string | undefined;
-  /** Only the column `ID`. */
+  /** Only the column that names the objects. */
   readonly isQuiet: boolean;
 }
 
@@ -27,7 +29,7 @@ export async function renderList(
   { format, isQuiet }: ListOptions,
 ): Promise<string> {
   const source = unescape(format ?? "");
-  if (source === "" || source === "table") return isQuiet ? idLines(rows) : plainTable(list, rows);
+  if (source === "" || source === "table") return isQuiet ? quietLines(list, rows) : plainTable(list, rows);
   if (source === "json") return rows.map((row) => `${JSON.stringify(plainValues(row))}\n`).join("");
   const { Template } = await import("./template.ts");
   if (source.startsWith("table ")) {
@@ -42,8 +44,8 @@ function plainTable({ headers, columns }: ListFormat, rows: readonly Row[]): str
   return alignTable([line(headers), ...rows.map(line)]);
 }
 
-function idLines(rows: readonly Row[]): string {
-  return rows.map((row) => `${String(row["ID"])}\n`).join("");
+function quietLines({ quietColumn = "ID" }: ListFormat, rows: readonly Row[]): string {
+  return rows.map((row) => `${String(row[quietColumn])}\n`).join("");
 }
 
 function templateTable({ headers }: ListFormat, template: Template, rows: readonly Row[]): string {

@@ -3,12 +3,12 @@ const PADDING = 3;
 const MIN_WIDTH = 10;
 
 /** Lines whose cells are split by tabs, put in columns; the last cell of a line is not padded. */
-export function alignTable(lines: readonly string[]): string {
+export function alignTable(lines: readonly string[], minWidth = MIN_WIDTH): string {
   const rows = lines.map((line) => line.split("\t"));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.slice(0, -1).entries()) {
-      widths[i] = Math.max(widths[i] ?? MIN_WIDTH, cellWidth(cell) + PADDING);
+      widths[i] = Math.max(widths[i] ?? minWidth, cellWidth(cell) + PADDING);
     }
   }
   const pad = (cell: string, i: number): string =>

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseBytes } from "./bytes.ts";
 import { parseDecimal } from "./decimal.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "#base/duration.ts";
 import { resolveEnv } from "./env.ts";
 import { parseHealth } from "./health.ts";
 import { parseExtraHost } from "./host-names.ts";
@@ -18,7 +18,7 @@ import {
   parseWeightDevice,
 } from "./resources.ts";
 import { parseSecurityOptions } from "./security.ts";
-import { parseTimestamp } from "./timestamp.ts";
+import { parseTimestamp } from "#base/timestamp.ts";
 import { parseTmpfs, parseVolumes } from "./volumes.ts";
 
 const bytes: [string, number][] = [

@@ -5,7 +5,9 @@ import { systemClock } from "#base/clock.ts";
 import { EngineError } from "#base/errors.ts";
 import type { EngineEvent } from "#base/event.ts";
 import { silentLogger } from "#base/log.ts";
+import { listProcesses } from "#linux/process-table/process-table.ts";
 import { openKernel } from "#linux/real-kernel.ts";
+import { UsageMeter } from "#linux/usage/usage-meter.ts";
 import { NetworkManager } from "#network/network-manager.ts";
 import { type ChainId, chainIds, digestOf, type DiffId, parseDiffId } from "#oci/digest.ts";
 import { hostPlatform } from "#oci/platform.ts";
@@ -109,6 +111,8 @@ export async function openRealEngine(folder = mkdtempSync(join(tmpdir(), "dc-"))
     runtime,
     host: kernel,
     facts: readHostFacts(kernel),
+    meter: new UsageMeter(kernel.mounts()),
+    listProcesses,
     folders: { state: join(root, "containers"), run: join(run, "containers") },
     emit: (event) => void events.push(event),
     clock: systemClock,

@@ -6,6 +6,7 @@ import type { EngineEvent } from "#base/event.ts";
 import type { ContainerId } from "#base/ids.ts";
 import { silentLogger } from "#base/log.ts";
 import { type ChainId, digestOf } from "#oci/digest.ts";
+import type { LinuxResources } from "#oci/runtime-spec.ts";
 import type { HostFacts } from "#runtime/spec/host-facts.ts";
 import { Containers } from "../containers.ts";
 import type {
@@ -23,6 +24,7 @@ import type {
   Volume,
   Volumes,
 } from "../neighbours.ts";
+import type { Meter } from "../usage.ts";
 
 const FACTS: HostFacts = {
   architecture: "amd64",
@@ -30,7 +32,7 @@ const FACTS: HostFacts = {
   capabilities: new Set(),
   hardLimits: new Map(),
   oomScoreAdj: 0,
-  cgroup: { mode: "v2", controllers: new Set(), hasSwapLimit: true },
+  cgroup: { mode: "v2", controllers: new Set(["cpu", "memory", "pids"]), hasSwapLimit: true },
   thermalPaths: [],
   devices: [],
   hasAppArmor: false,
@@ -56,13 +58,16 @@ export type Step =
   | "start"
   | "delete"
   | "removeActive"
-  | "put";
+  | "put"
+  | "update";
 
 export interface SmallWorld extends Disposable {
   readonly containers: Containers;
   readonly events: EngineEvent[];
   /** Steps of other rooms in their order, `delete 0f3c…`. */
   readonly steps: string[];
+  /** Limits that running containers were given, in their order. */
+  readonly limits: readonly LinuxResources[];
   holdings(): Holdings;
   /** Fails the next time; `undefined` lets it pass again. */
   fail(step: Step, error: Error | undefined): void;
@@ -88,6 +93,8 @@ export async function openSmallWorld(): Promise<SmallWorld> {
       documents,
       runtime,
       facts: FACTS,
+      meter: memoryMeter(),
+      listProcesses: async (_options, pids) => ({ titles: ["PID"], rows: pids.map((pid) => [String(pid)]) }),
       folders: { state: join(folder, "containers"), run: join(folder, "run") },
       emit: (event) => void events.push(event),
       clock: () => 1_000_000,
@@ -100,6 +107,7 @@ export async function openSmallWorld(): Promise<SmallWorld> {
     containers,
     events,
     steps: gate.steps,
+    limits: runtime.limits,
     holdings: () => ({ ...rooms.holdings(), running: runtime.ids() }),
     fail: (step, error) => gate.fail(step, error),
     hold: (step) => gate.hold(step),
@@ -149,6 +157,7 @@ class MemoryRuntime implements ContainerRuntime {
   readonly #gate: Gate;
   readonly #containers = new Map<string, PromiseWithResolvers<ContainerExit>>();
   recovered: readonly RuntimeContainer[] = [];
+  readonly limits: LinuxResources[] = [];
 
   constructor(gate: Gate) {
     this.#gate = gate;
@@ -162,7 +171,12 @@ class MemoryRuntime implements ContainerRuntime {
     this.#containers.get(id)?.resolve(exit);
   }
 
-  async create({ id }: CreateInRuntime): Promise<{ pid: number }> {
+  anticipate(): void {
+    // nothing takes time here
+  }
+
+  async create({ id, spec }: CreateInRuntime): Promise<{ pid: number }> {
+    await spec;
     await this.#gate.pass("create");
     this.#containers.set(id, Promise.withResolvers());
     return { pid: 42 };
@@ -190,6 +204,10 @@ class MemoryRuntime implements ContainerRuntime {
     throw new EngineError("conflict", "nothing to attach to");
   }
 
+  reopenLog(): boolean {
+    return false;
+  }
+
   resize(): void {
     this.#gate.steps.push("resize");
   }
@@ -200,11 +218,20 @@ class MemoryRuntime implements ContainerRuntime {
   }
 
   async exec(): Promise<RunningExec> {
-    return { pid: 43, exited: Promise.resolve(0) };
+    return { pid: 43, exited: Promise.resolve(0), kill: () => undefined };
   }
 
   resizeExec(): void {
     this.#gate.steps.push("resizeExec");
+  }
+
+  processes(): readonly number[] {
+    return [42, 43];
+  }
+
+  async update(_id: ContainerId, limits: LinuxResources): Promise<void> {
+    await this.#gate.pass("update");
+    this.limits.push(limits);
   }
 
   async exited(id: ContainerId): Promise<ContainerExit> {
@@ -218,6 +245,28 @@ class MemoryRuntime implements ContainerRuntime {
     for (const { id } of this.recovered) this.#containers.set(id, Promise.withResolvers());
     return this.recovered;
   }
+}
+
+/** Ever more is used, a second of it a look. */
+function memoryMeter(): Meter {
+  let looks = 0;
+  return {
+    cgroup: () => ({
+      cpu: {
+        totalNs: ++looks * 1e9,
+        kernelNs: 0,
+        userNs: 0,
+        periods: 0,
+        throttledPeriods: 0,
+        throttledNs: 0,
+      },
+      memory: { usageBytes: 10, details: new Map() },
+      pids: { count: 1 },
+      blockIo: { bytes: [] },
+    }),
+    links: () => new Map(),
+    host: () => ({ cpuNs: looks * 2e9, onlineCpus: 2, memoryBytes: 100 }),
+  };
 }
 
 function memoryDocuments(gate: Gate): Documents {
@@ -295,8 +344,10 @@ function memoryRooms(folder: string, gate: Gate): MemoryRooms {
         mkdirAll: () => undefined,
         symlink: () => undefined,
         createFile: () => openSync("/dev/null", "w"),
+        openFollowing: () => openSync("/dev/null", "r"),
         [Symbol.dispose]: () => undefined,
       }),
+      mount: ({ target }) => void mounts.add(target),
       unmount: (target) => {
         gate.steps.push("unmount");
         mounts.delete(target);

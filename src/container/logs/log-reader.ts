@@ -1,8 +1,8 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
-import { EngineError, isErrno } from "#base/errors.ts";
+import { EngineError } from "#base/errors.ts";
 import { FileChanges } from "./file-changes.ts";
 import { type LogRecord, type LogStream, parseRecord } from "./log-record.ts";
-import { findTail, type TailStart } from "./log-tail.ts";
+import { inodeAt, type OpenSegment, openSegments } from "./log-segments.ts";
+import { findTail, isEarlier, type LogPosition, type TailStart } from "./log-tail.ts";
 
 export interface LogQuery {
   readonly stdout: boolean;
@@ -30,11 +30,11 @@ const LONGEST_RECORD = 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /**
- * Reads a container's log, in batches as they come from the disk; a line that is longer than a record comes in pieces.
- * With `follow`, goes on with what is written until the log has ended and all of it was read. A log that does not exist
- * is empty.
+ * Reads a container's log, in batches as they come from the disk: all its segments, across rotations that happen
+ * meanwhile. A line that is longer than a record comes in pieces. With `follow`, goes on with what is written until the
+ * log has ended and all of it was read. A log that does not exist is empty.
  *
- * @throws {EngineError} corrupt when the file is not a log
+ * @throws {EngineError} corrupt when a file is not a log
  */
 export async function* readLog(
   path: string,
@@ -49,33 +49,28 @@ export async function* readLog(
     end.isOver = true;
     changes?.wake();
   });
-  let segment: Segment | undefined;
-  let from: TailStart | undefined;
-  try {
+  let isFirst = true;
+  let read = 0;
+  for (;;) {
+    await using row = await SegmentRow.open(path, { after: read, isStill: follow === undefined });
+    if (isFirst && query.tail !== undefined) await row.skipToTail(query.tail, selection);
+    isFirst = false;
+    yield* row.readComplete(selection, signal);
     for (;;) {
       signal.throwIfAborted();
+      if (selection.isDone) return;
       // What is true before the read still holds after it: everything was written by then.
       const isLast = follow === undefined || end.isOver || selection.isPast(BigInt(Date.now()) * 1_000_000n);
-      segment ??= await Segment.find(path);
-      if (segment === undefined) from = WHOLE;
-      else if (from === undefined) from = await segment.tailStart(query, selection);
-      if (segment) yield* segment.readOn(selection, from);
-      if (selection.isDone) return;
-      if (await segment?.wasReplaced(path)) {
-        await segment?.[Symbol.asyncDispose]();
-        segment = undefined;
-        from = WHOLE;
-        continue;
-      }
+      const wasReplaced = row.wasReplaced(path);
+      yield* row.readLast(selection, signal);
+      if (selection.isDone || follow === undefined) return;
+      if (wasReplaced) break;
       if (isLast || changes === undefined) return;
       await changes.next(selection.msLeft(), signal);
     }
-  } finally {
-    await segment?.[Symbol.asyncDispose]();
+    read = row.number;
   }
 }
-
-const WHOLE: TailStart = { stdout: 0, stderr: 0 };
 
 /** What is asked for, and where in a line each stream is. */
 class Selection {
@@ -115,73 +110,127 @@ class Selection {
   }
 }
 
-/** One file of a log, and how far it was read. */
-class Segment implements AsyncDisposable {
-  readonly #file: FileHandle;
-  readonly #inode: number;
-  #offset = 0;
-  #rest: Uint8Array = new Uint8Array(0);
+/** Segments that were opened together; the last is the one being written. */
+class SegmentRow implements AsyncDisposable {
+  readonly #segments: readonly OpenSegment[];
+  readonly #after: number;
+  /** How far the last is read; what is written faster than it is read would have no end. */
+  readonly #end: number;
+  #start: TailStart = { stdout: BEGINNING, stderr: BEGINNING };
+  #last: Cursor | undefined;
 
-  private constructor(file: FileHandle, inode: number) {
-    this.#file = file;
-    this.#inode = inode;
+  private constructor(segments: readonly OpenSegment[], { after, end }: { after: number; end: number }) {
+    this.#segments = segments;
+    this.#after = after;
+    this.#end = end;
   }
 
-  static async find(path: string): Promise<Segment | undefined> {
-    try {
-      const file = await open(path, "r");
-      return new Segment(file, (await file.stat()).ino);
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return undefined;
-      throw error;
+  /** `isStill`: what is written from now on is left out. */
+  static async open(
+    path: string,
+    { after, isStill }: { after: number; isStill: boolean },
+  ): Promise<SegmentRow> {
+    const segments = await openSegments(path, after);
+    const last = isStill ? segments.at(-1) : undefined;
+    return new SegmentRow(segments, { after, end: (await last?.size()) ?? Infinity });
+  }
+
+  /** Of the last. */
+  get number(): number {
+    return this.#segments.at(-1)?.number ?? this.#after;
+  }
+
+  async skipToTail(lines: number, selection: Selection): Promise<void> {
+    this.#start = await findTail(this.#segments, lines, selection);
+  }
+
+  /** What is asked for of all but the last. */
+  async *readComplete(selection: Selection, signal: AbortSignal): AsyncGenerator<readonly LogPiece[]> {
+    for (const index of this.#segments.keys()) {
+      if (selection.isDone || index === this.#segments.length - 1) return;
+      yield* this.#cursor(index)?.readOn(selection, signal) ?? [];
     }
   }
 
-  async tailStart(query: LogQuery, selection: Selection): Promise<TailStart> {
-    if (query.tail === undefined) return WHOLE;
-    const { size } = await this.#file.stat();
-    const start = await findTail(this.#file, size, query.tail, selection);
-    this.#offset = Math.min(start.stdout, start.stderr);
-    // Nothing stored is asked for, and the rest of a record that is just being written is.
-    if (this.#offset === size) this.#offset = await this.#lastRecordEnd(size);
-    return start;
+  /** What is asked for and new in the last one, up to its present end. */
+  async *readLast(selection: Selection, signal: AbortSignal): AsyncGenerator<readonly LogPiece[]> {
+    this.#last ??= this.#cursor(this.#segments.length - 1);
+    if (this.#last) yield* this.#last.readOn(selection, signal);
+  }
+
+  /** True when another file has the name of the one being written: the log was rotated, or there is one by now. */
+  wasReplaced(path: string): boolean {
+    const inode = inodeAt(path);
+    return inode !== undefined && inode !== this.#segments.at(-1)?.inode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const segment of this.#segments) await segment[Symbol.asyncDispose]();
+  }
+
+  /** `undefined` for a segment of which nothing is asked. */
+  #cursor(index: number): Cursor | undefined {
+    const { stdout, stderr } = this.#start;
+    const first = isEarlier(stdout, stderr) ? stdout : stderr;
+    const segment = this.#segments[index];
+    if (segment === undefined || index < first.index) return undefined;
+    const from = { stdout: offsetIn(index, stdout), stderr: offsetIn(index, stderr) };
+    return new Cursor(segment, { from, end: index === this.#segments.length - 1 ? this.#end : Infinity });
+  }
+}
+
+const BEGINNING: LogPosition = { index: 0, offset: 0 };
+
+/** Where a position lies for one segment of the row. */
+function offsetIn(index: number, position: LogPosition): number {
+  if (index === position.index) return position.offset;
+  return index < position.index ? Infinity : 0;
+}
+
+/** How far one segment was read. */
+class Cursor {
+  readonly #segment: OpenSegment;
+  /** From where on each stream's records are asked for. */
+  readonly #from: Readonly<Record<LogStream, number>>;
+  readonly #end: number;
+  #offset: number;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    segment: OpenSegment,
+    { from, end }: { from: Readonly<Record<LogStream, number>>; end: number },
+  ) {
+    this.#segment = segment;
+    this.#from = from;
+    this.#end = end;
+    this.#offset = Math.min(from.stdout, from.stderr);
   }
 
   /** Yields what is asked for, up to the present end of the file. */
-  async *readOn(selection: Selection, from: TailStart): AsyncGenerator<readonly LogPiece[]> {
+  async *readOn(selection: Selection, signal: AbortSignal): AsyncGenerator<readonly LogPiece[]> {
+    const file = await this.#segment.text();
     for (;;) {
-      const block = new Uint8Array(BLOCK_BYTES);
-      const { bytesRead } = await this.#file.read(block, 0, BLOCK_BYTES, this.#offset);
+      signal.throwIfAborted();
+      const length = Math.min(BLOCK_BYTES, this.#end - this.#offset);
+      if (length <= 0) return;
+      const block = new Uint8Array(length);
+      const { bytesRead } = await file.read(block, 0, length, this.#offset);
       if (bytesRead === 0) return;
       const fresh = block.subarray(0, bytesRead);
       const bytes = this.#rest.byteLength === 0 ? fresh : Buffer.concat([this.#rest, fresh]);
-      const pieces = this.#split(bytes, this.#offset - this.#rest.byteLength, selection, from);
+      const pieces = this.#split(bytes, this.#offset - this.#rest.byteLength, selection);
       this.#offset += bytesRead;
       if (pieces.length > 0) yield pieces;
       if (selection.isDone) return;
     }
   }
 
-  /** True when another file has taken the name: the log was rotated. */
-  async wasReplaced(path: string): Promise<boolean> {
-    try {
-      return (await stat(path)).ino !== this.#inode;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return false;
-      throw error;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
-  }
-
-  #split(bytes: Uint8Array, offset: number, selection: Selection, from: TailStart): LogPiece[] {
+  #split(bytes: Uint8Array, offset: number, selection: Selection): LogPiece[] {
     const pieces: LogPiece[] = [];
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
       const record = parseRecord(bytes.subarray(start, end + 1));
-      const piece = offset + start >= from[record.stream] ? selection.take(record) : undefined;
+      const piece = offset + start >= this.#from[record.stream] ? selection.take(record) : undefined;
       if (piece) pieces.push(piece);
       start = end + 1;
       if (selection.isDone) break;
@@ -191,12 +240,5 @@ class Segment implements AsyncDisposable {
       throw new EngineError("corrupt", `Cannot read log: ${this.#rest.byteLength} bytes without a newline`);
     }
     return pieces;
-  }
-
-  async #lastRecordEnd(size: number): Promise<number> {
-    const length = Math.min(size, BLOCK_BYTES);
-    const block = new Uint8Array(length);
-    await this.#file.read(block, 0, length, size - length);
-    return size - length + block.lastIndexOf(NEWLINE) + 1;
   }
 }

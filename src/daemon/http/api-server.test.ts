@@ -220,6 +220,12 @@ test("an upgraded connection carries bytes both ways after the half-close, the f
   );
 });
 
+test("a body that a hijacking request declares is no part of the stream after it", async () => {
+  await using server = await serve();
+  const answer = await server.talk(`POST /attach HTTP/1.1\r\n${UPGRADE}Content-Length: 4\r\n\r\nBODYearly`);
+  expect(answer).toEndWith("\r\n\r\nhello early bye");
+});
+
 test("before API 1.42 an upgraded connection is called a raw stream", async () => {
   await using server = await serve();
   const answer = await server.talk(`POST /v1.41/attach HTTP/1.1\r\n${UPGRADE}\r\n`);

@@ -5,7 +5,7 @@ import type { ByteStream } from "./byte-stream.ts";
 import { errorBody, httpStatus } from "./error-status.ts";
 import type { RequestBody } from "./request-body.ts";
 import { type RequestHead, wantsUpgrade } from "./request-head.ts";
-import type { BodyWriter, HijackedConnection, Reply, RouteRequest } from "./route.ts";
+import type { BodyWriter, HijackedConnection, HijackOptions, Reply, RouteRequest } from "./route.ts";
 
 /** A JSON request body is no longer than this: a seccomp profile and a thousand labels fit many times. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
@@ -154,30 +154,42 @@ export class Exchange {
     return parseJson(new TextDecoder().decode(bytes), "request body");
   }
 
-  async #hijack(
-    version: ApiVersion,
-    options: { framed: boolean; commonHeaders: boolean },
-  ): Promise<HijackedConnection> {
-    const isUpgrade = wantsUpgrade(this.#head);
-    const isFramed = options.framed && isUpgrade && version.atLeast(1, 42);
-    const type = `application/vnd.docker.${isFramed ? "multiplexed" : "raw"}-stream`;
-    const status = isUpgrade ? "101 UPGRADED" : "200 OK";
-    const common = options.commonHeaders
-      ? Object.entries(this.#options.commonHeaders).map(([name, value]) => `${name}: ${value}\r\n`)
-      : [];
-    const upgrade = isUpgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "";
+  async #hijack(version: ApiVersion, options: HijackOptions): Promise<HijackedConnection> {
+    await this.#body.skipDeclared(MAX_JSON_BYTES);
+    const head = "protocol" in options ? protocolHead(options) : this.#streamHead(version, options);
     this.#hasAnswered = true;
     this.#isHijacked = true;
     this.#stream.onEnd = undefined;
-    await this.#stream.write(
-      `HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\n${upgrade}${common.join("")}\r\n`,
-    );
+    await this.#stream.write(head);
     return {
       input: allBytes(this.#stream),
       write: (data) => this.#stream.write(data),
       end: () => this.#stream.end(),
     };
   }
+
+  #streamHead(
+    version: ApiVersion,
+    { framed, commonHeaders }: { readonly framed: boolean; readonly commonHeaders: boolean },
+  ): string {
+    const isUpgrade = wantsUpgrade(this.#head);
+    const isFramed = framed && isUpgrade && version.atLeast(1, 42);
+    const type = `application/vnd.docker.${isFramed ? "multiplexed" : "raw"}-stream`;
+    const common = commonHeaders ? headerLines(this.#options.commonHeaders) : "";
+    const upgrade = isUpgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "";
+    return `HTTP/1.1 ${isUpgrade ? "101 UPGRADED" : "200 OK"}\r\nContent-Type: ${type}\r\n${upgrade}${common}\r\n`;
+  }
+}
+
+function protocolHead({ protocol, headers }: Extract<HijackOptions, { protocol: string }>): string {
+  const upgrade = `Upgrade: ${protocol}\r\nConnection: Upgrade\r\n`;
+  return `HTTP/1.1 101 Switching Protocols\r\n${upgrade}${headerLines(headers)}\r\n`;
+}
+
+function headerLines(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");
 }
 
 function chunkedWriter(stream: ByteStream): BodyWriter {

@@ -61,6 +61,15 @@ export class RequestBody {
     return true;
   }
 
+  /**
+   * Before the connection is taken over: drops an unread body of declared length, which some clients send to repeat
+   * the query. What follows a head without a length belongs to the stream. @throws {EngineError} invalid when too long
+   */
+  async skipDeclared(limit: number): Promise<void> {
+    if (this.#framing.kind !== "length" || (await this.discard(limit))) return;
+    throw new EngineError("invalid", `Cannot read request body: more than ${limit} bytes`);
+  }
+
   async *#exactly(length: number): AsyncGenerator<Uint8Array> {
     let left = length;
     while (left > 0) {
@@ -104,7 +113,11 @@ export class RequestBody {
     let line: Buffer = Buffer.alloc(0);
     for (;;) {
       const chunk = await this.#next();
-      line = Buffer.concat([line, chunk]);
+      // Most often the line is whole and the content follows it in the same chunk: no copy of that then.
+      line =
+        line.byteLength === 0
+          ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+          : Buffer.concat([line, chunk]);
       const end = line.indexOf("\r\n");
       if (end >= 0) {
         this.#stream.unread(line.subarray(end + 2));

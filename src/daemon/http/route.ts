@@ -1,4 +1,5 @@
 import type { ApiVersion } from "#api/version.ts";
+import { EngineError } from "#base/errors.ts";
 
 /** One request, decoded as far as HTTP goes. */
 export interface RouteRequest {
@@ -21,15 +22,15 @@ export interface RouteRequest {
   readonly json: () => Promise<unknown>;
   /** The raw body, once. */
   readonly body: AsyncIterable<Uint8Array>;
-  /**
-   * Answers 101 (asked to upgrade) or 200 and takes the connection over; the handler then returns `HIJACKED`.
-   * Content type by the rules of attach: `framed` says the output is multiplexed.
-   */
-  readonly hijack: (options: {
-    readonly framed: boolean;
-    readonly commonHeaders: boolean;
-  }) => Promise<HijackedConnection>;
+  /** Answers, and takes the connection over; the handler then returns `HIJACKED`. */
+  readonly hijack: (options: HijackOptions) => Promise<HijackedConnection>;
 }
+
+export type HijackOptions =
+  /** 101 (asked to upgrade) or 200. Content type by the rules of attach: `framed` says the output is multiplexed. */
+  | { readonly framed: boolean; readonly commonHeaders: boolean }
+  /** 101 to the protocol named, which the request has asked for. */
+  | { readonly protocol: string; readonly headers: Readonly<Record<string, string>> };
 
 /** A connection that has left HTTP behind. */
 export interface HijackedConnection {
@@ -75,12 +76,24 @@ export interface Route {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   /** `/containers/{id}/json`; `{name...}` may hold slashes. */
   readonly path: string;
+  /** Why this engine has no more than the refusal that `handle` gives; absent for an endpoint that does its work. */
+  readonly missing?: string;
   handle(request: RouteRequest): Promise<Reply>;
 }
 
 export const NO_CONTENT: Reply = { kind: "empty", status: 204 };
 export const NOT_MODIFIED: Reply = { kind: "empty", status: 304 };
 export const HIJACKED: Reply = { kind: "hijacked" };
+
+/** An endpoint of the API that answers 501 so far. @param hint what to use instead */
+export function notYet(
+  method: Route["method"],
+  path: string,
+  { missing, hint }: { readonly missing: string; readonly hint: string },
+): Route {
+  const refusal = new EngineError("unsupported", `Cannot ${method} ${path}: ${missing}`, { hint });
+  return { method, path, missing, handle: () => Promise.reject(refusal) };
+}
 
 export function json(body: unknown, status = 200): Reply {
   return { kind: "json", status, body };

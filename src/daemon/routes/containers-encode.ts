@@ -7,6 +7,7 @@ import { CONTAINER_CONFIG } from "#container/container-config.ts";
 import type { Containers } from "#container/containers.ts";
 import type { ContainerSizes } from "#container/lineage.ts";
 import { encodeTable } from "#container/field-table.ts";
+import type { Health } from "#container/health/health.ts";
 import { HOST_CONFIG } from "#container/host-config.ts";
 import type { MountPoint } from "#container/mount-point.ts";
 import { commandOf, type ContainerRecord } from "#container/record.ts";
@@ -32,7 +33,7 @@ export function encodeInspect(record: ContainerRecord, facts: InspectFacts): Rec
     Created: rfc3339(record.createdAt),
     Path: path,
     Args: args,
-    State: encodeState(state),
+    State: { ...encodeState(state), ...(record.health && { Health: encodeHealth(record.health) }) },
     Image: record.imageId,
     ResolvConfPath: paths.resolvConf,
     HostnamePath: paths.hostname,
@@ -81,14 +82,19 @@ export function encodeSummary(record: ContainerRecord, facts: SummaryFacts): Con
     ...encodeSizes(facts.sizes),
     Labels: Object.fromEntries(config.labels),
     State: state.status,
-    Status: statusText(state, facts.now),
+    Status: statusText(state, facts.now, record.health),
     HostConfig: {
       NetworkMode: hostConfig.networkMode ?? "",
       ...(hostConfig.annotations.size > 0 && { Annotations: Object.fromEntries(hostConfig.annotations) }),
     },
     NetworkSettings: { Networks: encodeEndpoints(record, facts.version) },
     Mounts: record.mounts.map(encodeMount),
-    ...(facts.version.atLeast(1, 52) && { Health: { Status: "none", FailingStreak: 0 } }),
+    ...(facts.version.atLeast(1, 52) && {
+      Health: {
+        Status: record.health?.status ?? "none",
+        FailingStreak: record.health?.failingStreak ?? 0,
+      },
+    }),
   };
 }
 
@@ -107,6 +113,19 @@ export function encodeState(state: State): ContainerState {
     Error: errorOf(shown),
     StartedAt: rfc3339("startedAt" in shown ? shown.startedAt : undefined),
     FinishedAt: rfc3339(finishedAt(shown)),
+  };
+}
+
+function encodeHealth({ status, failingStreak, log }: Health): NonNullable<ContainerState["Health"]> {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ startedAt, endedAt, exitCode, output }) => ({
+      Start: rfc3339(startedAt),
+      End: rfc3339(endedAt),
+      ExitCode: exitCode,
+      Output: output,
+    })),
   };
 }
 

@@ -2,6 +2,7 @@ import { encodeFrame } from "#api/stdcopy.ts";
 import { EngineError, errorMessage } from "#base/errors.ts";
 import type { Containers } from "#container/containers.ts";
 import { parseDetachKeys } from "#container/detach-keys.ts";
+import { logDetails } from "#container/logs/log-attributes.ts";
 import type { LogPiece, LogQuery } from "#container/logs/log-reader.ts";
 import { renderPiece } from "#container/logs/log-text.ts";
 import type { ContainerRecord } from "#container/record.ts";
@@ -58,7 +59,7 @@ async function attach(containers: Containers, request: RouteRequest): Promise<Re
   const connection = await request.hijack({ framed: !tty, commonHeaders: false });
   const client = clientStreams(connection, !tty);
   try {
-    if (replays) await replay(containers, record, { client, options, signal });
+    if (replays) await replayLog(containers, record, { client, options, signal });
     await session?.run(client);
   } finally {
     await connection.end().catch(() => undefined);
@@ -66,8 +67,8 @@ async function attach(containers: Containers, request: RouteRequest): Promise<Re
   return HIJACKED;
 }
 
-/** What was logged so far. */
-async function replay(
+/** Sends what was logged so far. */
+export async function replayLog(
   containers: Containers,
   record: ContainerRecord,
   {
@@ -132,22 +133,6 @@ function logRange(query: URLSearchParams): Pick<LogQuery, "tail" | "sinceNs" | "
     ...(sinceNs && { sinceNs }),
     ...(untilNs && { untilNs }),
   };
-}
-
-/** Labels and variables that the log options `labels` and `env` name, `k=v,k=v`. */
-function logDetails({ config, hostConfig }: ContainerRecord): string {
-  const named = (option: string): string[] =>
-    (hostConfig.logConfig.config.get(option) ?? "").split(",").filter((name) => name !== "");
-  const env = new Map(
-    (config.env ?? []).map((entry) => [entry.split("=", 1)[0] ?? "", entry.slice(entry.indexOf("=") + 1)]),
-  );
-  const pairs = [
-    ...named("labels").flatMap((name) => [[name, config.labels.get(name)] as const]),
-    ...named("env").flatMap((name) => [[name, env.get(name)] as const]),
-  ].flatMap(([name, value]) =>
-    value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`],
-  );
-  return pairs.toSorted().join(",");
 }
 
 function frame({ stream, data }: OutputChunk): Uint8Array {

@@ -6,6 +6,7 @@ import { json, NO_CONTENT, NOT_MODIFIED, type Reply, type Route, type RouteReque
 import { decodeCreateRequest } from "./containers-decode.ts";
 import { encodeInspect, encodeSummary } from "./containers-encode.ts";
 import { containerStreamRoutes } from "./containers-streams.ts";
+import { containerWebSocketRoutes } from "./containers-websocket.ts";
 
 /** The routes of Engine API group Container, as far as they exist. */
 export function containerRoutes({ containers, clock }: { containers: Containers; clock: Clock }): Route[] {
@@ -24,6 +25,7 @@ export function containerRoutes({ containers, clock }: { containers: Containers;
     },
     ...lifecycleRoutes(containers),
     ...containerStreamRoutes(containers),
+    ...containerWebSocketRoutes(containers),
   ];
 }
 

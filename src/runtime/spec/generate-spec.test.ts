@@ -15,7 +15,16 @@ const host: HostFacts = {
   oomScoreAdj: 0,
   cgroup: {
     mode: "v2",
-    controllers: new Set(["memory", "cpu", "cpuset", "pids", "blkio"]),
+    controllers: new Set([
+      "memory",
+      "cpu",
+      "cpuset",
+      "pids",
+      "blkio",
+      "blkio.weight",
+      "blkio.weight_device",
+      "cpu.rt",
+    ]),
     hasSwapLimit: true,
   },
   thermalPaths: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],

@@ -13,7 +13,7 @@ import { type HostFacts, mayRaiseLimits } from "./host-facts.ts";
 import { rootPropagation, specMounts } from "./mounts.ts";
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from "./protected-paths.ts";
 import { resourceLimits } from "./resources.ts";
-import { DEFAULT_SECCOMP, resolveSeccomp } from "./seccomp.ts";
+import { DEFAULT_SECCOMP, FILTER_ANNOTATION, resolveSeccomp } from "./seccomp.ts";
 import type { NamespaceChoice, SpecInput } from "./spec-input.ts";
 import { specSysctls } from "./sysctls.ts";
 
@@ -40,12 +40,30 @@ export function generateSpec(input: SpecInput, host: HostFacts): GeneratedSpec {
     ...(input.hostname && !sharesUts && { hostname: input.hostname }),
     ...(input.domainname && !sharesUts && { domainname: input.domainname }),
     mounts: specMounts(input, host),
+    ...annotationsOf(input),
     linux: linuxSpec(input, host, {
       capabilities: process.capabilities?.bounding ?? [],
       warn,
     }),
   };
   return { spec, warnings };
+}
+
+/** @throws {EngineError} invalid for a key that nobody but the engine may write */
+function annotationsOf({ annotations = {} }: SpecInput): Pick<RuntimeSpec, "annotations"> {
+  if ("" in annotations) {
+    throw new EngineError(
+      "invalid",
+      "invalid Annotations: the empty string is not permitted as an annotation key",
+    );
+  }
+  if (FILTER_ANNOTATION in annotations) {
+    throw new EngineError(
+      "invalid",
+      `invalid Annotations: ${FILTER_ANNOTATION} would replace the seccomp profile`,
+    );
+  }
+  return Object.keys(annotations).length > 0 ? { annotations } : {};
 }
 
 /** The specification of a further process in a container made from `input` with other `changes`. */

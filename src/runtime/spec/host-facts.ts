@@ -21,7 +21,10 @@ export interface HostFacts {
 
 export interface CgroupFacts {
   readonly mode: "v1" | "v2" | "hybrid";
-  /** `memory`, `cpu`, `pids`, `cpuset`, `blkio` (`io` on v2 counts as `blkio`). */
+  /**
+   * `memory`, `cpu`, `pids`, `cpuset`, `blkio` (`io` on v2 counts as `blkio`), and what not every kernel has of them:
+   * `blkio.weight`, `blkio.weight_device`, `cpu.rt`.
+   */
   readonly controllers: ReadonlySet<string>;
   readonly hasSwapLimit: boolean;
 }

@@ -1,3 +1,4 @@
+import { EngineError } from "#base/errors.ts";
 import type { LinuxResources } from "#oci/runtime-spec.ts";
 import type { CgroupFacts } from "./host-facts.ts";
 import type { ResourceInput } from "./spec-input.ts";
@@ -75,6 +76,7 @@ function memoryHabits(input: ResourceInput, cgroup: CgroupFacts, warn: Warn): Me
 
 function cpuLimits(input: ResourceInput, cgroup: CgroupFacts, warn: Warn): Cpu | undefined {
   const time = cpuTime(input);
+  checkRealtime(input, cgroup);
   const sets: Cpu = {
     ...(input.cpusetCpus && { cpus: input.cpusetCpus }),
     ...(input.cpusetMems && { mems: input.cpusetMems }),
@@ -86,6 +88,20 @@ function cpuLimits(input: ResourceInput, cgroup: CgroupFacts, warn: Warn): Cpu |
   if (!hasSets) warn("Your kernel does not support cpuset or the cgroup is not mounted. Cpuset discarded.");
   const cpu = { ...(hasTime && time), ...(hasSets && sets) };
   return isEmpty(cpu) ? undefined : cpu;
+}
+
+/** Refused, not left out: what asks for it cannot do with less. moby daemon/daemon_unix.go. */
+function checkRealtime(
+  { cpuRealtimePeriodUs, cpuRealtimeRuntimeUs }: ResourceInput,
+  cgroup: CgroupFacts,
+): void {
+  if (!cpuRealtimePeriodUs && !cpuRealtimeRuntimeUs) return;
+  if (!cgroup.controllers.has("cpu.rt")) {
+    throw new EngineError("invalid", "kernel does not support CPU real-time scheduler");
+  }
+  if (cpuRealtimePeriodUs && cpuRealtimeRuntimeUs && cpuRealtimeRuntimeUs > cpuRealtimePeriodUs) {
+    throw new EngineError("invalid", "cpu real-time runtime cannot be higher than cpu real-time period");
+  }
 }
 
 function cpuTime(input: ResourceInput): Cpu {
@@ -104,7 +120,7 @@ function cpuTime(input: ResourceInput): Cpu {
 
 function blockIoLimits(input: ResourceInput, cgroup: CgroupFacts, warn: Warn): BlockIo | undefined {
   const wanted: BlockIo = {
-    ...(input.blockIoWeight && { weight: input.blockIoWeight }),
+    ...weights(input, cgroup, warn),
     ...(input.readBps?.length && { throttleReadBpsDevice: input.readBps }),
     ...(input.writeBps?.length && { throttleWriteBpsDevice: input.writeBps }),
     ...(input.readIops?.length && { throttleReadIOPSDevice: input.readIops }),
@@ -114,6 +130,24 @@ function blockIoLimits(input: ResourceInput, cgroup: CgroupFacts, warn: Warn): B
   if (cgroup.controllers.has("blkio")) return wanted;
   warn("Your kernel does not support Block I/O limits or the cgroup is not mounted. Limits discarded.");
   return undefined;
+}
+
+function weights(input: ResourceInput, cgroup: CgroupFacts, warn: Warn): BlockIo {
+  const wanted: [BlockIo, string, string][] = [];
+  if (input.blockIoWeight) wanted.push([{ weight: input.blockIoWeight }, "blkio.weight", "weight"]);
+  if (input.blockIoWeightDevices?.length) {
+    wanted.push([{ weightDevice: input.blockIoWeightDevices }, "blkio.weight_device", "weight_device"]);
+  }
+  return Object.assign(
+    {},
+    ...wanted.map(([limit, control, name]) => {
+      if (cgroup.controllers.has(control)) return limit;
+      warn(
+        `Your kernel does not support Block I/O ${name} or the cgroup is not mounted. ${name === "weight" ? "Weight" : "Weight-device"} discarded.`,
+      );
+      return {};
+    }),
+  );
 }
 
 function pidsLimit(input: ResourceInput, cgroup: CgroupFacts, warn: Warn): { limit: number } | undefined {

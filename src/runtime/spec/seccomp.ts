@@ -47,6 +47,9 @@ const ARCHITECTURE: Readonly<Record<string, string>> = {
   loong64: "SCMP_ARCH_LOONGARCH64",
 };
 
+/** crun(1): a compiled filter for the process, in base64; the rules beside it are then not compiled again. */
+export const FILTER_ANNOTATION = "run.oci.seccomp_bpf_data";
+
 /** Docker's default profile; see README.md beside it for its source. */
 export const DEFAULT_SECCOMP: SeccompProfile = decodeSeccompProfile(defaultProfile);
 

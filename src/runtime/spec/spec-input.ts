@@ -1,4 +1,4 @@
-import type { DeviceRule, SpecDevice, SpecRlimit, ThrottleDevice } from "#oci/runtime-spec.ts";
+import type { DeviceRule, SpecDevice, SpecRlimit, ThrottleDevice, WeightDevice } from "#oci/runtime-spec.ts";
 import type { CapabilityWish } from "./capabilities.ts";
 import type { SeccompProfile } from "./seccomp.ts";
 
@@ -38,6 +38,8 @@ export interface SpecInput {
   readonly readonlyPaths?: readonly string[];
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly oomScoreAdj?: number;
+  /** For the runtime, from the person who asks; never from an image, which could switch protection off (CVE-2026-94603). */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** A small init on the host, bound to /sbin/docker-init and run as process 1. */
   readonly init?: { readonly path: string };
 }
@@ -104,6 +106,7 @@ export interface ResourceInput {
   readonly cpusetMems?: string;
   readonly pidsLimit?: number;
   readonly blockIoWeight?: number;
+  readonly blockIoWeightDevices?: readonly WeightDevice[];
   readonly readBps?: readonly ThrottleDevice[];
   readonly writeBps?: readonly ThrottleDevice[];
   readonly readIops?: readonly ThrottleDevice[];

@@ -1,7 +1,7 @@
 import { openRoot } from "#linux/in-root.ts";
 import type { RootDirectory } from "#linux/root-directory.ts";
 import { isOpaque, isWhiteout } from "./overlay-form.ts";
-import { walkTree } from "./tree-entries.ts";
+import { type TreeFile, walkTree } from "./tree-entries.ts";
 
 /** Docker's letters: added, changed, deleted. */
 export interface Change {
@@ -15,14 +15,21 @@ export interface Change {
  *
  * @param upper the layer, in overlay form
  * @param below where the layers below are mounted; `undefined` when there are none
+ * @param leavesOut files of the layer that are no change
  */
-export function changes(upper: string, below: string | undefined): Change[] {
+export function changes(
+  upper: string,
+  below: string | undefined,
+  leavesOut: (layer: RootDirectory, file: TreeFile) => boolean = () => false,
+): Change[] {
   using layer = openRoot(upper);
   using lower = below === undefined ? undefined : openRoot(below);
   const found: Change[] = [];
   // Directories whose lower namesake is hidden: all they hold is new.
   const hidden: string[] = [];
-  for (const { path, stat } of walkTree(layer)) {
+  for (const file of walkTree(layer)) {
+    if (leavesOut(layer, file)) continue;
+    const { path, stat } = file;
     const isNew = hidden.some((directory) => path.startsWith(`${directory}/`));
     const old = isNew ? undefined : lower?.find(path || ".");
     if (path !== "") {

@@ -14,6 +14,8 @@ export interface WriteLayerOptions {
   readonly sink: TarSink;
   /** Later times are written as this one (SOURCE_DATE_EPOCH). */
   readonly maxMtimeNs?: bigint;
+  /** Files of the directory that the layer does not get. */
+  readonly leavesOut?: (root: RootDirectory, file: TreeFile) => boolean;
 }
 
 export interface WrittenLayer {
@@ -31,7 +33,7 @@ const NANOSECONDS = 1_000_000_000n;
  * out. Equal trees give equal bytes. Times are cut to whole seconds, as Docker's layers have them.
  */
 export async function writeLayer(options: WriteLayerOptions, signal: AbortSignal): Promise<WrittenLayer> {
-  const { upper, sink, maxMtimeNs } = options;
+  const { upper, sink, maxMtimeNs, leavesOut } = options;
   using root = openRoot(upper);
   const digester = new Digester();
   const writer = new TarWriter({
@@ -49,6 +51,7 @@ export async function writeLayer(options: WriteLayerOptions, signal: AbortSignal
   const links = new Map<string, string>();
   for (const file of walkTree(root)) {
     signal.throwIfAborted();
+    if (leavesOut?.(root, file)) continue;
     const entry = layerEntry(root, file, links);
     if (entry === undefined) continue;
     sizeBytes += entry.size;

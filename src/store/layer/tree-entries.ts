@@ -1,4 +1,4 @@
-import { O_NONBLOCK, O_RDONLY } from "#linux/constants.ts";
+import { isErrno } from "#base/errors.ts";
 import { closeFd, readFd } from "#linux/file-descriptor.ts";
 import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
 import type { TarEntry } from "#oci/tar/tar-entry.ts";
@@ -12,25 +12,36 @@ export interface TreeFile {
   readonly stat: FileStat;
 }
 
-/** Everything below the root and the root itself, directories before what they hold, names in code-unit order. */
-export function* walkTree(root: RootDirectory): Generator<TreeFile, void, undefined> {
-  const waiting = [""];
+/**
+ * Everything below `start` (by default the root) and `start` itself, directories before what they hold, names in
+ * code-unit order.
+ */
+export function* walkTree(root: RootDirectory, start = ""): Generator<TreeFile, void, undefined> {
+  const waiting = [start];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     const stat = root.find(path || ".");
     if (stat === undefined) continue;
     yield { path, stat };
     if (stat.type !== "directory") continue;
     const prefix = path === "" ? "" : `${path}/`;
-    for (const name of root
-      .readdir(path || ".")
-      .sort()
-      .reverse())
-      waiting.push(`${prefix}${name}`);
+    for (const name of namesIn(root, path).sort().reverse()) waiting.push(`${prefix}${name}`);
   }
 }
 
-/** The archive entry of a file; `undefined` for sockets, which archives do not have. */
-export function entryOf(root: RootDirectory, { path, stat }: TreeFile): TarEntry | undefined {
+/** None when something else has taken the directory's place meanwhile. */
+function namesIn(root: RootDirectory, path: string): string[] {
+  return unlessGone(() => root.readdir(path || ".")) ?? [];
+}
+
+/**
+ * The archive entry of a file; `undefined` for sockets, which archives do not have, and for what is gone or another
+ * thing by now.
+ */
+export function entryOf(root: RootDirectory, file: TreeFile): TarEntry | undefined {
+  return file.stat.type === "socket" ? undefined : unlessGone(() => describe(root, file));
+}
+
+function describe(root: RootDirectory, { path, stat }: TreeFile): TarEntry | undefined {
   if (stat.type === "socket") return undefined;
   return {
     path: path === "" ? "." : path,
@@ -46,25 +57,37 @@ export function entryOf(root: RootDirectory, { path, stat }: TreeFile): TarEntry
   };
 }
 
-/** Exactly `size` bytes of a file: what a writer adds meanwhile is left out, what it cuts off reads as zeros. */
+/** Runs `look`; `undefined` when whoever writes to the tree has removed or swapped what it looks at. */
+function unlessGone<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP", "EINVAL")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Exactly `size` bytes of a file: what a writer adds meanwhile is left out, what it cuts off reads as zeros. When the
+ * path is no regular file any more, all of them are.
+ */
 export function* contentOf(
   root: RootDirectory,
   path: string,
   size: number,
 ): Generator<Uint8Array, void, undefined> {
-  // Not to wait for a writer, should the file have become a FIFO meanwhile.
-  const fd = root.open(path, O_RDONLY | O_NONBLOCK);
+  const fd = unlessGone(() => root.openRegular(path));
   try {
     for (let rest = size; rest > 0; ) {
       const buffer = Buffer.allocUnsafe(Math.min(rest, READ_BYTES));
-      const length = readFd(fd, buffer);
+      const length = fd === undefined ? 0 : readFd(fd, buffer);
       if (length === 0) buffer.fill(0);
       const bytes = length === 0 ? buffer : buffer.subarray(0, length);
       rest -= bytes.length;
       yield bytes;
     }
   } finally {
-    closeFd(fd);
+    if (fd !== undefined) closeFd(fd);
   }
 }
 

@@ -139,6 +139,19 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     });
   }
 
+  /** A committed snapshot, mounted read-only in a folder of ours until it is disposed, or the next start. */
+  openView(chainId: ChainId): { readonly path: string } & Disposable {
+    const path = join(this.#root, VIEWS, `${++this.#lastView}`);
+    this.mountView(chainId, path);
+    return {
+      path,
+      [Symbol.dispose]: () => {
+        this.#kernel.unmount(path, MNT_DETACH);
+        rmdirSync(path);
+      },
+    };
+  }
+
   upperPath(key: string): string {
     return this.#diff(this.#records.getActive(key).folder);
   }
@@ -236,15 +249,9 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   #withView(chainId: ChainId, work: (below: ReturnType<Kernel["openRoot"]>) => void): void {
-    const view = join(this.#root, VIEWS, `${++this.#lastView}`);
-    this.mountView(chainId, view);
-    try {
-      using below = this.#kernel.openRoot(view);
-      work(below);
-    } finally {
-      this.#kernel.unmount(view, MNT_DETACH);
-      rmdirSync(view);
-    }
+    using view = this.openView(chainId);
+    using below = this.#kernel.openRoot(view.path);
+    work(below);
   }
 
   #putCommitted(folder: string, facts: CommitFacts & { parent: ChainId | undefined }): void {

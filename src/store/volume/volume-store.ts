@@ -6,6 +6,7 @@ import { EngineError } from "#base/errors.ts";
 import { type ContainerId, newId } from "#base/ids.ts";
 import type { Logger } from "#base/log.ts";
 import type { Kernel } from "#linux/kernel.ts";
+import { diskUsage } from "../snapshot/disk-usage.ts";
 import { ensurePrivateDirectory } from "../private-directory.ts";
 import { Trash } from "../trash.ts";
 import { copyUp } from "./copy-up.ts";
@@ -133,6 +134,11 @@ export class VolumeStore implements AsyncDisposable {
     this.#volumes.delete(name);
     this.#table.remove(name);
     this.#trash.discard(join(this.#root, name));
+  }
+
+  /** What its files take on disk. */
+  async usage(name: string): Promise<{ readonly sizeBytes: number }> {
+    return await diskUsage(this.path(name));
   }
 
   /** Its data directory on this host. */

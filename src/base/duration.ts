@@ -1,4 +1,4 @@
-import { EngineError } from "#base/errors.ts";
+import { EngineError } from "./errors.ts";
 
 const NANOSECONDS: Readonly<Record<string, number>> = {
   ns: 1,

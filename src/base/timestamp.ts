@@ -1,4 +1,4 @@
-import { EngineError } from "#base/errors.ts";
+import { EngineError } from "./errors.ts";
 import { parseDuration } from "./duration.ts";
 
 /**

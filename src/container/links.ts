@@ -1,0 +1,80 @@
+import { EngineError } from "#base/errors.ts";
+import type { HostConfig } from "./host-config.ts";
+import { portsOf } from "./port-spec.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isAlive } from "./state.ts";
+
+/** What links need of the registry. */
+interface Records {
+  get(reference: string): ContainerRecord;
+}
+
+/** Another container of the default bridge, under the name that the one which links it chose. */
+export interface LinkedContainer {
+  readonly alias: string;
+  readonly record: ContainerRecord;
+  readonly address: string;
+}
+
+/** `name:alias` or `name`, with the name as an id, so that a rename changes nothing. @throws {EngineError} invalid, not-found */
+export function resolveLinks(registry: Records, links: readonly string[]): string[] {
+  return links.map((link) => {
+    const [reference = "", alias = reference, ...rest] = link.split(":");
+    if (reference === "" || alias === "" || rest.length > 0 || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(alias)) {
+      throw new EngineError("invalid", `invalid link format: ${link}`);
+    }
+    return `${registry.get(reference.replace(/^\//, "")).id}:${alias.replace(/^\//, "")}`;
+  });
+}
+
+/** Those that a container links. @throws {EngineError} conflict when one does not run */
+export function linkedContainers(registry: Records, { links }: Pick<HostConfig, "links">): LinkedContainer[] {
+  return (links ?? []).map((link) => {
+    const [id = "", alias = ""] = link.split(":");
+    const record = registry.get(id);
+    const address = record.network.endpoints[0]?.ipv4;
+    if (!isAlive(record.state) || address === undefined) {
+      throw new EngineError(
+        "conflict",
+        `Cannot link to a non running container: /${record.name} AS ${alias}`,
+      );
+    }
+    return { alias, record, address };
+  });
+}
+
+/** Lines of `/etc/hosts`, `alias hostname name:address`. moby daemon/container_operations.go. */
+export function linkHosts(links: readonly LinkedContainer[]): string[] {
+  return links.map(({ alias, record, address }) => {
+    const names = [alias, record.config.hostname ?? "", alias === record.name ? "" : record.name];
+    return `${names.filter((name) => name !== "").join(" ")}:${address}`;
+  });
+}
+
+/** `DB_PORT_5432_TCP=tcp://172.17.0.2:5432` and its kin. moby daemon/links/links.go `ToEnv`. */
+export function linkEnv(parent: string, links: readonly LinkedContainer[]): string[] {
+  return links.flatMap(({ alias, record, address }) => {
+    const prefix = alias.toUpperCase().replaceAll("-", "_");
+    const ports = record.config.exposedPorts
+      .flatMap(portsOf)
+      .toSorted((left, right) => left.port - right.port);
+    const urlOf = ({ port, protocol }: (typeof ports)[number]): string => `${protocol}://${address}:${port}`;
+    const [first] = ports;
+    return [
+      `${prefix}_NAME=/${parent}/${alias}`,
+      ...(first ? [`${prefix}_PORT=${urlOf(first)}`] : []),
+      ...ports.flatMap((port) => {
+        const name = `${prefix}_PORT_${port.port}_${port.protocol.toUpperCase()}`;
+        return [
+          `${name}=${urlOf(port)}`,
+          `${name}_ADDR=${address}`,
+          `${name}_PORT=${port.port}`,
+          `${name}_PROTO=${port.protocol}`,
+        ];
+      }),
+      ...(record.config.env ?? [])
+        .filter((entry) => /^(?!HOME=|PATH=)[^=]+=/.test(entry))
+        .map((entry) => `${prefix}_ENV_${entry}`),
+    ];
+  });
+}

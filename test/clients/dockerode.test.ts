@@ -1,0 +1,3 @@
+import { guestFile, testGuest } from "./guest.ts";
+
+testGuest("dockerode", ["node", guestFile("dockerode.mjs")]);

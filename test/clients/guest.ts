@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { TestEngine } from "../engine.ts";
+
+/*
+ * A guest is a program that uses a client library of another world as its users do: on the library's own runtime, with
+ * the library unmodified. It knows facts by name:
+ *
+ *   <guest> --list      prints their names, a JSON array
+ *   <guest>             reads names, one a line, and answers each with a line: {"ok":true} or {"ok":false,"error":"…"}
+ */
+
+interface Verdict {
+  readonly ok: boolean;
+  readonly error?: string;
+}
+
+/** Declares a test for every fact of a guest, all on one engine. @param command words after which `--list` can stand */
+export function testGuest(name: string, command: readonly string[], env: Record<string, string> = {}): void {
+  const facts = factsOf(command);
+  let engine: TestEngine;
+  let guest: Guest;
+  beforeAll(async () => {
+    engine = await TestEngine.start();
+    guest = new Guest(command, {
+      ...env,
+      DOCKER_HOST: `unix://${engine.socket}`,
+      DARSE_SOCKET: engine.socket,
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await guest[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+  }, 60_000);
+  for (const fact of facts) {
+    test(`${name}: ${fact}`, async () => expect(await guest.check(fact)).toEqual({ ok: true }), 30_000);
+  }
+}
+
+/** The path of a guest beside this file. */
+export function guestFile(name: string): string {
+  return join(import.meta.dir, name);
+}
+
+function factsOf([program = "", ...args]: readonly string[]): string[] {
+  const listed = spawnSync(program, [...args, "--list"], { encoding: "utf8" });
+  if (listed.status !== 0) {
+    throw new Error(
+      `Cannot list the facts of ${program} ${args.join(" ")}: ${listed.stderr || listed.error}`,
+    );
+  }
+  const facts: unknown = JSON.parse(listed.stdout);
+  if (!Array.isArray(facts) || facts.length === 0) throw new Error(`${args.join(" ")} knows no facts`);
+  return facts.map(String);
+}
+
+class Guest implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+  #complaints = "";
+
+  constructor([program = "", ...args]: readonly string[], env: Record<string, string>) {
+    this.#child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+    const { stdout, stderr } = this.#child;
+    if (!stdout) throw new Error("the guest has no output");
+    stderr?.on("data", (part: Buffer) => (this.#complaints += part.toString()));
+    this.#answers = createInterface({ input: stdout })[Symbol.asyncIterator]();
+  }
+
+  /** A guest that ends instead of answering has failed, and says why on standard error. */
+  async check(fact: string): Promise<Verdict> {
+    this.#child.stdin?.write(`${fact}\n`);
+    const answer = await this.#answers.next();
+    if (answer.done) return { ok: false, error: `the guest has ended: ${this.#complaints}` };
+    // Our own guests write nothing else there.
+    return JSON.parse(answer.value) as Verdict;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.stdin?.end();
+    setTimeout(() => this.#child.kill("SIGKILL"), 2000).unref();
+    await ended;
+  }
+}

@@ -64,8 +64,8 @@ for (const [signal, want] of SIGNALS) {
   real(`a process that ${signal} ends has exit code ${want}`, async () => {
     await using engine = await openRealEngine();
     const { containers } = engine;
-    const script = "trap 'exit 143' TERM; while :; do sleep 0.05; done";
-    const trap = await containers.create(createRequest({ Cmd: ["sh", "-c", `echo up; ${script}`] }), NEVER);
+    const script = "trap 'exit 143' TERM; echo up; while :; do sleep 0.05; done";
+    const trap = await containers.create(createRequest({ Cmd: ["sh", "-c", script] }), NEVER);
     const over = containers.wait(trap.id, "next-exit", NEVER);
     await containers.start(trap.id);
     for await (const _ of containers.logs(trap.id, { stdout: true, stderr: false, follows: true }, NEVER))

@@ -1,6 +1,6 @@
 import type { HijackedStream } from "#api/api-caller.ts";
 import type { TerminalSize } from "#api/client.ts";
-import { FrameDecoder } from "#api/stdcopy.ts";
+import { FrameDecoder, joinFrames } from "#api/stdcopy.ts";
 import { EngineError } from "#base/errors.ts";
 import type { Context } from "./context.ts";
 import { DetachWatcher, parseDetachKeys } from "./detach-keys.ts";
@@ -68,7 +68,7 @@ export async function copyOutput(
   }
   const decoder = new FrameDecoder();
   for await (const chunk of output) {
-    for (const { stream, data } of decoder.push(chunk)) {
+    for (const { stream, data } of joinFrames(decoder.push(chunk))) {
       if (stream === "system") throw new EngineError("internal", new TextDecoder().decode(data).trim());
       await (stream === "stderr" ? context.error : context.out).stream(data);
     }

@@ -20,11 +20,15 @@ export interface FollowOptions {
 }
 
 /** A record that was asked for, and whether a line begins with it. */
-export interface LogPiece extends LogRecord {
+export interface LogPiece {
+  readonly stream: LogStream;
+  readonly data: Uint8Array;
   readonly startsLine: boolean;
+  /** With the time it was written. */
+  readonly record: LogRecord;
 }
 
-const BLOCK_BYTES = 64 * 1024;
+const BLOCK_BYTES = 256 * 1024;
 /** conmon writes records of some 8 KiB at most; more than this without a newline is no log. */
 const LONGEST_RECORD = 1024 * 1024;
 const NEWLINE = 0x0a;
@@ -60,7 +64,8 @@ export async function* readLog(
       signal.throwIfAborted();
       if (selection.isDone) return;
       // What is true before the read still holds after it: everything was written by then.
-      const isLast = follow === undefined || end.isOver || selection.isPast(BigInt(Date.now()) * 1_000_000n);
+      const isLast =
+        follow === undefined || end.isOver || selection.isPast({ timeNs: BigInt(Date.now()) * 1_000_000n });
       const wasReplaced = row.wasReplaced(path);
       yield* row.readLast(selection, signal);
       if (selection.isDone || follow === undefined) return;
@@ -84,15 +89,15 @@ class Selection {
   }
 
   counts(record: LogRecord): boolean {
-    return this.#query[record.stream] && !this.isBefore(record) && !this.isPast(record.timeNs);
+    return this.#query[record.stream] && !this.isBefore(record) && !this.isPast(record);
   }
 
-  isBefore({ timeNs }: LogRecord): boolean {
-    return this.#query.sinceNs !== undefined && timeNs < this.#query.sinceNs;
+  isBefore(record: LogRecord): boolean {
+    return this.#query.sinceNs !== undefined && record.timeNs < this.#query.sinceNs;
   }
 
-  isPast(timeNs: bigint): boolean {
-    return this.#query.untilNs !== undefined && timeNs > this.#query.untilNs;
+  isPast(moment: { readonly timeNs: bigint }): boolean {
+    return this.#query.untilNs !== undefined && moment.timeNs > this.#query.untilNs;
   }
 
   /** How long something that is asked for may still be written. */
@@ -102,11 +107,12 @@ class Selection {
   }
 
   take(record: LogRecord): LogPiece | undefined {
-    if (this.isPast(record.timeNs)) this.isDone = true;
+    if (this.isPast(record)) this.isDone = true;
     if (!this.counts(record)) return undefined;
-    const startsLine = !this.#isMidLine[record.stream];
-    this.#isMidLine[record.stream] = !record.endsLine;
-    return { ...record, startsLine };
+    const { stream, data } = record;
+    const startsLine = !this.#isMidLine[stream];
+    this.#isMidLine[stream] = !record.endsLine;
+    return { stream, data, startsLine, record };
   }
 }
 

@@ -26,9 +26,38 @@ const SPACE = 0x20;
 const FULL = 0x46;
 const PARTIAL = 0x50;
 const STREAM_LENGTH = "stdout".length;
+const STDOUT = Buffer.from("stdout");
+const STDERR = Buffer.from("stderr");
 /** `2016-10-06T00:17:09` */
 const SECONDS_LENGTH = 19;
 const LONGEST_TIME = 40;
+
+/** A record whose time is read when somebody asks: most readers want the text alone. */
+class LineRecord implements LogRecord {
+  readonly stream: LogStream;
+  readonly endsLine: boolean;
+  readonly data: Uint8Array;
+  readonly #line: Uint8Array;
+  readonly #timeEnd: number;
+  #timeNs: bigint | undefined;
+
+  constructor(
+    line: Uint8Array,
+    { stream, timeEnd, endsLine }: { stream: LogStream; timeEnd: number; endsLine: boolean },
+  ) {
+    this.stream = stream;
+    this.endsLine = endsLine;
+    this.data = line.subarray(timeEnd + STREAM_LENGTH + 4, endsLine ? line.byteLength : line.byteLength - 1);
+    this.#line = line;
+    this.#timeEnd = timeEnd;
+  }
+
+  get timeNs(): bigint {
+    const { buffer, byteOffset } = this.#line;
+    this.#timeNs ??= parseTime(Buffer.from(buffer, byteOffset, this.#timeEnd).toString("latin1"));
+    return this.#timeNs;
+  }
+}
 
 /**
  * Reads one line of a log.
@@ -37,22 +66,16 @@ const LONGEST_TIME = 40;
  * @throws {EngineError} corrupt when it is not of the format
  */
 export function parseRecord(line: Uint8Array): LogRecord {
-  const timeEnd = line.subarray(0, LONGEST_TIME).indexOf(SPACE);
+  const timeEnd = line.indexOf(SPACE);
   const streamEnd = timeEnd + 1 + STREAM_LENGTH;
-  const stream = timeEnd < 0 ? undefined : asStream(line, timeEnd + 1);
+  const stream = timeEnd <= 0 || timeEnd > LONGEST_TIME ? undefined : streamAt(line, timeEnd + 1);
   const tag = line[streamEnd + 1];
   const isWhole = line[streamEnd] === SPACE && line[streamEnd + 2] === SPACE;
   if (stream === undefined || !isWhole || (tag !== FULL && tag !== PARTIAL)) {
     const start = Buffer.from(line.subarray(0, 80)).toString("latin1");
     throw new EngineError("corrupt", `Cannot read a log record: found ${JSON.stringify(start)}`);
   }
-  const endsLine = tag === FULL;
-  return {
-    stream,
-    timeNs: parseTime(Buffer.from(line.buffer, line.byteOffset, timeEnd).toString("latin1")),
-    endsLine,
-    data: line.subarray(streamEnd + 3, endsLine ? line.byteLength : line.byteLength - 1),
-  };
+  return new LineRecord(line, { stream, timeEnd, endsLine: tag === FULL });
 }
 
 /** The second last read: records come in bursts. */
@@ -87,8 +110,14 @@ function zoneStart(text: string): number {
   return text.length;
 }
 
-function asStream(line: Uint8Array, at: number): LogStream | undefined {
-  const word = Buffer.from(line.buffer, line.byteOffset + at, Math.min(STREAM_LENGTH, line.byteLength - at));
-  const name = word.toString("latin1");
-  return name === "stdout" || name === "stderr" ? name : undefined;
+function streamAt(line: Uint8Array, at: number): LogStream | undefined {
+  if (isAt(line, at, STDOUT)) return "stdout";
+  return isAt(line, at, STDERR) ? "stderr" : undefined;
+}
+
+function isAt(line: Uint8Array, at: number, word: Uint8Array): boolean {
+  for (let index = word.length - 1; index >= 0; index--) {
+    if (line[at + index] !== word[index]) return false;
+  }
+  return true;
 }

@@ -17,6 +17,6 @@ export function renderPiece(
   { timestamps, details }: { timestamps: boolean; details: string | undefined },
 ): LogOutput {
   if (!piece.startsLine || (!timestamps && details === undefined)) return piece;
-  const prefix = `${timestamps ? `${formatTime(piece.timeNs)} ` : ""}${details === undefined ? "" : `${details} `}`;
+  const prefix = `${timestamps ? `${formatTime(piece.record.timeNs)} ` : ""}${details === undefined ? "" : `${details} `}`;
   return { stream: piece.stream, data: Buffer.concat([Buffer.from(prefix), piece.data]) };
 }

@@ -1,4 +1,4 @@
-import { encodeFrame } from "#api/stdcopy.ts";
+import { encodeFrame, encodeFrames } from "#api/stdcopy.ts";
 import { EngineError, errorMessage } from "#base/errors.ts";
 import type { Containers } from "#container/containers.ts";
 import { parseDetachKeys } from "#container/detach-keys.ts";
@@ -115,7 +115,7 @@ async function writeLogs(
   try {
     for await (const pieces of batches) {
       const chunks = pieces.map((piece) => renderPiece(piece, style));
-      await body.write(Buffer.concat(chunks.map((chunk) => (isFramed ? frame(chunk) : chunk.data))));
+      await body.write(isFramed ? encodeFrames(chunks) : Buffer.concat(chunks.map(({ data }) => data)));
     }
   } catch (error) {
     const message = `Error grabbing logs: ${errorMessage(error)}\n`;

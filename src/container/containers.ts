@@ -257,7 +257,6 @@ export class Containers {
     filters: Filters,
   ): Promise<{ readonly removed: ContainerId[]; readonly reclaimedBytes: number }> {
     const { registry, clock } = this.#world;
-    const { registry, clock } = this.#world;
     const removed: ContainerId[] = [];
     let reclaimedBytes = 0;
     for (const record of selectForPrune(registry.list(), filters, clock())) {

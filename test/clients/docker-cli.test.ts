@@ -28,8 +28,23 @@ const lines = (text: string): string[] => text.split("\n").filter(Boolean);
 test("the containers that the cases look at are made", async () => {
   await said("tag", "busybox", "busybox:other");
   await said(
-    ...["run", "-d", "--name", "up", "--label", "tier=front", "--label", "bare", "-p", "127.0.0.1:18801:80"],
-    ...["-p", "127.0.0.1:18802:53/udp", "-v", "cli-data:/data", "busybox", "sleep", "1d"],
+    "run",
+    "-d",
+    "--name",
+    "up",
+    "--label",
+    "tier=front",
+    "--label",
+    "bare",
+    "-p",
+    "127.0.0.1:18801:80",
+    "-p",
+    "127.0.0.1:18802:53/udp",
+    "-v",
+    "cli-data:/data",
+    "busybox",
+    "sleep",
+    "1d",
   );
   await said("run", "--name", "done", "--label", "tier=back", "--expose", "9000", "busybox", "true");
   await docker("run", "--name", "failed", "busybox", "sh", "-c", "exit 3");
@@ -168,8 +183,24 @@ test("docker events tells every step of a life, and filters it", async () => {
   await said("tag", "busybox", "told:1");
   await said("rmi", "told:1");
   const life = [
-    ...["create", "start", "exec_create: true", "exec_start: true", "exec_die", "pause", "unpause", "rename"],
-    ...["kill", "kill", "die", "stop", "start", "restart", "kill", "die", "stop", "destroy"],
+    "create",
+    "start",
+    "exec_create: true",
+    "exec_start: true",
+    "exec_die",
+    "pause",
+    "unpause",
+    "rename",
+    "kill",
+    "kill",
+    "die",
+    "stop",
+    "start",
+    "restart",
+    "kill",
+    "die",
+    "stop",
+    "destroy",
   ];
   // A stop whose time is over at once sends its signal and the killing one.
   const container = await eventsOf(since, "-f", "type=container", "-f", "label=told");
@@ -294,7 +325,12 @@ for (const [name, flags, keys] of detachments) {
         ["expect", "be23"],
         ["send", keys],
       ],
-      ...["run", "-it", "--name", "typed", ...flags, ...SHELL],
+      "run",
+      "-it",
+      "--name",
+      "typed",
+      ...flags,
+      ...SHELL,
     );
     expect(left.code).toBe(0);
     expect(await said("ps", "-q", "-f", "name=typed")).not.toBe("");
@@ -304,7 +340,9 @@ for (const [name, flags, keys] of detachments) {
         ["expect", "re24"],
         ["send", keys],
       ],
-      ...["attach", ...flags, "typed"],
+      "attach",
+      ...flags,
+      "typed",
     );
     // Docker's own client calls that a failure of attach, though not of run.
     expect(again.code).toBe(1);
@@ -325,7 +363,10 @@ test("docker exec -it is left by its keys and the command goes on", async () => 
       ["expect", "ok2"],
       ["send", `${CTRL_P}${CTRL_Q}`],
     ],
-    ...["exec", "-it", "host-of-exec", "sh"],
+    "exec",
+    "-it",
+    "host-of-exec",
+    "sh",
   );
   expect(left.output).toContain("read escape sequence");
   let found = -1;
@@ -344,7 +385,13 @@ test("a terminal has the client's size from the start, and follows it", async ()
       ["expect", "40 120"],
       ["send", "\x03"],
     ],
-    ...["run", "--rm", "-it", "busybox", "sh", "-c", "while :; do stty size; sleep 0.1; done"],
+    "run",
+    "--rm",
+    "-it",
+    "busybox",
+    "sh",
+    "-c",
+    "while :; do stty size; sleep 0.1; done",
   );
   expect({ code, isInterrupted: output.includes("^C") }).toEqual({ code: 130, isInterrupted: true });
 }, 30_000);

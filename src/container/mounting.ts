@@ -57,13 +57,13 @@ export function holdRoot(world: Roots & Pick<World, "snapshots">, id: ContainerI
     roots.isHeld(id) || roots.isRunning(id) || host.mounts().some(({ target }) => target === path);
   if (!isThere) snapshots.mount(id, path);
   else if (!roots.isHeld(id)) roots.beginRun(id);
-  const { signal, release } = roots.hold(id);
+  const hold = roots.hold(id);
   return {
     path,
-    signal,
+    signal: hold.signal,
     [Symbol.dispose]: () => {
-      release();
-      if (!roots.isHeld(id) && !roots.isRunning(id) && !signal.aborted) takeAway(world, id);
+      hold.release();
+      if (!roots.isHeld(id) && !roots.isRunning(id) && !hold.signal.aborted) takeAway(world, id);
     },
   };
 }

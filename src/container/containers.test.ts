@@ -112,6 +112,18 @@ test("a container is found by id, name, name with slash and unique prefix", asyn
   expect(() => world.containers.inspect("nope")).toThrow("No such container: nope");
 });
 
+test("a container has started when its process could first write", async () => {
+  using world = await openSmallWorld();
+  const id = await made(world);
+  const release = world.hold("start");
+  const starting = world.containers.start(id);
+  while (!world.steps.some((step) => step.startsWith("start"))) await Bun.sleep(1);
+  world.advance(500);
+  release();
+  await starting;
+  expect(world.containers.inspect(id).state).toMatchObject({ status: "running", startedAt: 1_000_000 });
+});
+
 for (const step of ["attach", "mount", "create", "start"] satisfies Step[]) {
   test(`a start that fails at ${step} is undone whole and says why`, async () => {
     using world = await openSmallWorld();

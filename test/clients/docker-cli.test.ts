@@ -291,6 +291,15 @@ test("docker volume and docker network show and remove what can be", async () =>
   );
 });
 
+test("all that a container writes is logged since its start", async () => {
+  for (let times = 0; times < 5; times++) {
+    await said("run", "--name", "early", "busybox", "echo", "first");
+    const start = (await said("inspect", "-f", "{{.State.StartedAt}}", "early")).trim();
+    expect(await said("logs", "--since", start, "early")).toBe("first\n");
+    await said("rm", "early");
+  }
+});
+
 type Step = ["expect", string] | ["send", string] | ["resize", number, number];
 
 /** The docker command line in a terminal of its own. */

@@ -73,7 +73,6 @@ export class RotatingLog implements AsyncDisposable {
         this.#complain("keeping a log in bounds failed", error),
       );
     }, delayMs);
-    this.#timer.unref();
   }
 
   async #look(): Promise<void> {

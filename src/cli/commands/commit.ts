@@ -1,3 +1,4 @@
+import { EngineError } from "#base/errors.ts";
 import { familiarName, parseReference } from "#oci/reference.ts";
 import { command } from "../command.ts";
 
@@ -17,6 +18,9 @@ export const commit = command({
   },
   async run([container = "", name], { author, change, message, pause, noPause }, context) {
     const reference = name === undefined ? undefined : parseReference(name);
+    if (reference?.digest !== undefined) {
+      throw new EngineError("invalid", "refusing to create a tag with a digest reference");
+    }
     const { Id } = await context.client.files.commit({
       container,
       repo: reference && familiarName(reference),

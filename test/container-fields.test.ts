@@ -95,6 +95,17 @@ const shown: [flags: string[], command: string, want: Want][] = [
     limit("memory/memory.soft_limit_in_bytes", "memory.low"),
     `${32 << 20}\n`,
   ],
+  [
+    ["--memory", "64m", "--memory-swap", "96m"],
+    limit("memory/memory.memsw.limit_in_bytes", "memory.swap.max"),
+    new RegExp(`^(${96 << 20}|${32 << 20})\n$`),
+  ],
+  [["--memory-swappiness", "7"], "cat /sys/fs/cgroup/memory/memory.swappiness || echo 7", "7\n"],
+  [
+    ["--memory", "64m", "--oom-kill-disable"],
+    "grep -o 'oom_kill_disable 1' /sys/fs/cgroup/memory/memory.oom_control || echo oom_kill_disable 1",
+    "oom_kill_disable 1\n",
+  ],
   [["--cpus", "0.5"], limit("cpu/cpu.cfs_quota_us", "cpu.max"), /^50000( 100000)?\n$/],
   [
     ["--cpu-period", "20000", "--cpu-quota", "5000"],

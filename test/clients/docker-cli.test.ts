@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { DOCKER, type Output, run, TestEngine } from "../engine.ts";
 import { guestFile } from "./guest.ts";
@@ -299,6 +301,32 @@ test("all that a container writes is logged since its start", async () => {
     await said("rm", "early");
   }
 });
+
+test("docker cp, diff, export, commit, top, stats and update", async () => {
+  await said("run", "-d", "--name", "worked", "busybox", "sleep", "1d");
+  const file = join(engine.folder, "sent.txt");
+  await writeFile(file, "sent\n");
+  await said("cp", "-q", file, "worked:/tmp/sent.txt");
+  expect(await said("exec", "worked", "cat", "/tmp/sent.txt")).toBe("sent\n");
+  await said("cp", "-q", "worked:/tmp", join(engine.folder, "taken"));
+  expect(await readFile(join(engine.folder, "taken/sent.txt"), "utf8")).toBe("sent\n");
+  expect((await docker("cp", "worked:/nothing", file)).stderr).toContain("Could not find the file /nothing");
+  expect(lines(await said("diff", "worked"))).toEqual(["C /tmp", "A /tmp/sent.txt"]);
+  await said("export", "-o", join(engine.folder, "root.tar"), "worked");
+  expect((await run("tar", ["-tf", join(engine.folder, "root.tar"), "tmp/sent.txt"])).code).toBe(0);
+  expect(
+    await said("commit", "-m", "why", "-c", 'CMD ["cat", "/tmp/sent.txt"]', "worked", "cli/committed"),
+  ).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  expect(await said("run", "--rm", "cli/committed")).toBe("sent\n");
+  await said("rmi", "cli/committed");
+  expect(await said("top", "worked", "-o", "pid,args")).toMatch(/^PID\s+COMMAND\n\d+\s+sleep 1d\n$/);
+  expect(await said("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "worked")).toBe("worked 1\n");
+  await said("update", "-m", "64m", "--memory-swap", "-1", "--restart", "always", "worked");
+  expect(
+    await said("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}}", "worked"),
+  ).toBe("67108864 always\n");
+  await said("rm", "-f", "worked");
+}, 30_000);
 
 type Step = ["expect", string] | ["send", string] | ["resize", number, number];
 

@@ -1,8 +1,10 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { cgroupRoots } from "#linux/cgroups.ts";
+import { openKernel } from "#linux/real-kernel.ts";
 import { TestEngine } from "./engine.ts";
 
 // Every field of Config and HostConfig shows its effect inside the container, or is refused by its name.
@@ -32,6 +34,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await engine[Symbol.asyncDispose]();
+  for (const root of cgroupRoots(openKernel().mounts())) {
+    const parent = join(root, "darse-fields");
+    if (existsSync(parent)) rmdirSync(parent);
+  }
 }, 60_000);
 
 const DONOR = ["busybox", "sh", "-c", "echo from-donor > /dev/shm/note; exec sleep 100000"];

@@ -54,7 +54,7 @@ const refused: [string, object, object, string, RegExp][] = [
     "an unknown container's network",
     {},
     { NetworkMode: "container:x" },
-    "not-found",
+    "invalid",
     /^No such container: x$/,
   ],
   [

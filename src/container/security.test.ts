@@ -93,28 +93,10 @@ for (const path of ["/proc/self/fd/7", "/proc/1/fd/9/../x", "//proc//self//fd"])
 
 /** Keys that some runtime, engine or orchestrator obeys, and any others; seeded, so that a failure comes again. */
 function hostileLabels(count: number): Map<string, string> {
-  const prefixes = [
-    ...[
-      "run.oci.seccomp_bpf_data",
-      "run.oci.hooks.stdout",
-      "run.oci.handler",
-      "run.oci.keep_original_groups",
-    ],
-    ...["run.oci.systemd.subgroup", "org.systemd.property.ExecStart", "io.podman.annotations.privileged"],
-    ...[
-      "io.podman.annotations.seccomp",
-      "io.podman.annotations.userns",
-      "io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel",
-    ],
-    ...[
-      "io.kubernetes.cri.untrusted-workload",
-      "cdi.k8s.io/x",
-      "com.docker.seccomp",
-      "io.darse.privileged",
-      "__proto__",
-    ],
-    ...["constructor", "HostConfig.Privileged", "devices", "mounts"],
-  ];
+  const prefixes =
+    "run.oci.seccomp_bpf_data run.oci.hooks.stdout run.oci.handler run.oci.keep_original_groups run.oci.systemd.subgroup org.systemd.property.ExecStart io.podman.annotations.privileged io.podman.annotations.seccomp io.podman.annotations.userns io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel io.kubernetes.cri.untrusted-workload cdi.k8s.io/x com.docker.seccomp io.darse.privileged __proto__ constructor HostConfig.Privileged devices mounts".split(
+      " ",
+    );
   const values = [
     "true",
     "1",

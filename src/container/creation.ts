@@ -18,7 +18,7 @@ import { checkBindSource, unmountRoot } from "./mounting.ts";
 import { generateName } from "./name-generator.ts";
 import type { ContainerImage } from "./neighbours.ts";
 import { parseNetworkMode } from "./network-mode.ts";
-import { attachRequest, checkEndpoints } from "./network-request.ts";
+import { attachRequest, checkEndpoints, namedEndpoints } from "./network-request.ts";
 import { NO_NETWORK } from "./network-state.ts";
 import { commandOf, type ContainerRecord } from "./record.ts";
 import { isVolumeUsed } from "./removal.ts";
@@ -111,7 +111,7 @@ function draftRecord(
     platform: image.config.platform.os,
     config,
     hostConfig,
-    endpoints: request.endpoints,
+    endpoints: namedEndpoints(request.endpoints),
     mounts: planMounts(config, hostConfig, (reference) => registry.get(reference).mounts),
     network: NO_NETWORK,
     state: CREATED,

@@ -293,6 +293,18 @@ test("docker volume and docker network show and remove what can be", async () =>
   );
 });
 
+test("the default network is bridge, by whatever name, and keeps the address it is asked for", async () => {
+  const mac = "02:42:ac:11:00:99";
+  for (const network of [[], ["--network", "default"], ["--network", "bridge"]]) {
+    await said("run", "-d", "--name", "netted", "--mac-address", mac, ...network, "busybox", "sleep", "1d");
+    const format = "{{range $name, $one := .NetworkSettings.Networks}}{{$name}} {{$one.MacAddress}}{{end}}";
+    expect(await said("inspect", "-f", format, "netted")).toBe(`bridge ${mac}\n`);
+    expect(await said("ps", "--format", "{{.Networks}}", "-f", "name=netted")).toBe("bridge\n");
+    expect(await said("exec", "netted", "cat", "/sys/class/net/eth0/address")).toBe(`${mac}\n`);
+    await said("rm", "-f", "netted");
+  }
+});
+
 test("all that a container writes is logged since its start", async () => {
   for (let times = 0; times < 5; times++) {
     await said("run", "--name", "early", "busybox", "echo", "first");

@@ -3,6 +3,6 @@
 . "$(dirname "$0")/common.sh"
 ensure_packages
 node_modules/.bin/biome format .
-node_modules/.bin/oxlint --type-aware --quiet src test bench
+node_modules/.bin/oxlint --type-aware --quiet src test bench scripts
 node_modules/.bin/tsc -p .
 "$BUN" test src test/architecture.test.ts

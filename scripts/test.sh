@@ -12,7 +12,7 @@ DARSE_TEST_DOCKER=$(bash scripts/docker-cli.sh)
 
 say "Format, lint, types"
 node_modules/.bin/biome format .
-node_modules/.bin/oxlint --type-aware --quiet src test bench
+node_modules/.bin/oxlint --type-aware --quiet src test bench scripts
 node_modules/.bin/tsc -p .
 
 say "Tests"

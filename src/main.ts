@@ -7,7 +7,8 @@ async function main(line: readonly string[]): Promise<number> {
     case "worker":
       return await (await import("#daemon/worker.ts")).runWorker(args);
     case "daemon":
-      return await (await import("#daemon/main.ts")).runDaemon(args);
+      // Everything is put away by now; what a container's monitor still holds open must not keep the process.
+      return process.exit(await (await import("#daemon/main.ts")).runDaemon(args));
     case "doctor":
       return await (await import("#daemon/doctor.ts")).runDoctor(args);
     default:

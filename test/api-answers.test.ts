@@ -39,6 +39,11 @@ const reads: [string, string, string][] = [
   ["GET", "/images/json", "/images/json"],
   ["GET", "/images/{name}/json", "/images/busybox/json"],
   ["GET", "/images/{name}/history", "/images/busybox/history"],
+  ["GET", "/volumes", "/volumes"],
+  ["GET", "/volumes/{name}", "/volumes/named"],
+  ["GET", "/networks", "/networks"],
+  ["GET", "/networks/{id}", "/networks/bridge"],
+  ["GET", "/networks/{id}", "/networks/none"],
 ];
 
 for (const [method, described, path] of reads) {
@@ -78,6 +83,19 @@ test("removing an image answers as described", async () => {
   const removed = await engine.api("DELETE", "/images/other:1");
   expect(responseFaults("DELETE", "/images/{name}", 200, removed.body)).toEqual([]);
   expect(removed.body).toEqual([{ Untagged: "other:1" }]);
+});
+
+test("making and pruning volumes, and pruning containers and networks, answer as described", async () => {
+  const created = await engine.api("POST", "/volumes/create", { Labels: { a: "b" } });
+  expect(created.status).toBe(201);
+  expect(responseFaults("POST", "/volumes/create", 201, created.body)).toEqual([]);
+  for (const kind of ["volumes", "containers", "networks"]) {
+    const filters = encodeURIComponent(JSON.stringify({ label: ["a=b"] }));
+    const { status, body } = await engine.api("POST", `/${kind}/prune?filters=${filters}`);
+    expect(status).toBe(200);
+    expect(responseFaults("POST", `/${kind}/prune`, 200, body)).toEqual([]);
+  }
+  expect((await engine.api("DELETE", "/volumes/nope?force=1")).status).toBe(204);
 });
 
 const versions = ["1.24", "1.41", "1.55"];
@@ -185,6 +203,30 @@ const refusals: [string, string, string, object | undefined, number, RegExp][] =
     400,
     /invalid filter 'nope'/,
   ],
+  ["a volume that is not there", "GET", "/volumes/nope", undefined, 404, /^get nope: no such volume$/],
+  ["removing it", "DELETE", "/volumes/nope", undefined, 404, /^get nope: no such volume$/],
+  [
+    "removing a volume in use",
+    "DELETE",
+    "/volumes/named",
+    undefined,
+    409,
+    /^remove named: volume is in use - \[[0-9a-f]{64}\]$/,
+  ],
+  ["a volume's bad name", "POST", "/volumes/create", { Name: "../x" }, 400, /includes invalid characters/],
+  ["an unknown driver", "POST", "/volumes/create", { Driver: "nfs" }, 404, /plugin "nfs" not found/],
+  ["a cluster volume", "POST", "/volumes/create", { ClusterVolumeSpec: {} }, 501, /no swarm mode/],
+  [
+    "a claim that is none",
+    "GET",
+    "/volumes?filters=%7B%22dangling%22%3A%5B%22x%22%5D%7D",
+    undefined,
+    400,
+    /invalid filter 'dangling=\[x\]'/,
+  ],
+  ["a network that is not there", "GET", "/networks/nope", undefined, 404, /^network nope not found/],
+  ["removing a predefined network", "DELETE", "/networks/host", undefined, 403, /pre-defined network/],
+  ["a network of one's own", "POST", "/networks/create", { Name: "x" }, 501, /user-defined networks/],
   [
     "a bad reference as a tag",
     "POST",

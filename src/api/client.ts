@@ -18,6 +18,7 @@ import type {
   ImageSummary,
   ProgressMessage,
 } from "./images.ts";
+import { FileCalls } from "./file-calls.ts";
 import { NetworkCalls } from "./network-calls.ts";
 import { encodeFilters, segment, trusted } from "./request-parts.ts";
 import type { SystemInfo, SystemVersion } from "./system.ts";
@@ -54,6 +55,7 @@ export interface TerminalSize {
  * and `EngineError` of kind `unavailable` when none answers. `signal` ends a call early.
  */
 export class EngineClient {
+  readonly files: FileCalls;
   readonly volumes: VolumeCalls;
   readonly networks: NetworkCalls;
   readonly watch: WatchCalls;
@@ -61,6 +63,7 @@ export class EngineClient {
 
   constructor(options: ApiCallerOptions) {
     this.#caller = new ApiCaller(options);
+    this.files = new FileCalls(this.#caller);
     this.volumes = new VolumeCalls(this.#caller);
     this.networks = new NetworkCalls(this.#caller);
     this.watch = new WatchCalls(this.#caller);

@@ -129,14 +129,34 @@ export const CATALOG: readonly CatalogEntry[] = [
     async () => (await import("./commands/attach.ts")).attach,
   ),
   entry(
+    "container commit, commit",
+    "Create a new image from a container's changes",
+    async () => (await import("./commands/commit.ts")).commit,
+  ),
+  entry(
+    "container cp, cp",
+    "Copy files/folders between a container and the local filesystem",
+    async () => (await import("./commands/cp.ts")).cp,
+  ),
+  entry(
     "container create, create",
     "Create a new container",
     async () => (await import("./commands/create.ts")).create,
   ),
   entry(
+    "container diff, diff",
+    "Inspect changes to files or directories on a container's filesystem",
+    async () => (await import("./commands/diff.ts")).diff,
+  ),
+  entry(
     "events",
     "Get real time events from the server",
     async () => (await import("./commands/events.ts")).events,
+  ),
+  entry(
+    "container export, export",
+    "Export a container's filesystem as a tar archive",
+    async () => (await import("./commands/export.ts")).exportContainer,
   ),
   entry(
     "image history, history",

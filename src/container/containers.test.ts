@@ -50,13 +50,7 @@ const refused: [string, object, object, string, RegExp][] = [
   ["an unknown image", { Image: "nope" }, {}, "not-found", /^No such image: nope$/],
   ["no command", { Cmd: [], Entrypoint: [""] }, {}, "invalid", /^no command specified$/],
   ["an unknown network", {}, { NetworkMode: "web" }, "not-found", /^network web not found$/],
-  [
-    "an unknown container's network",
-    {},
-    { NetworkMode: "container:x" },
-    "not-found",
-    /^No such container: x$/,
-  ],
+  ["an unknown container's network", {}, { NetworkMode: "container:x" }, "invalid", /^No such container: x$/],
   [
     "a bind of nothing",
     {},
@@ -110,6 +104,48 @@ test("a container is found by id, name, name with slash and unique prefix", asyn
     expect(world.containers.inspect(reference).id as string).toBe(id);
   }
   expect(() => world.containers.inspect("nope")).toThrow("No such container: nope");
+});
+
+test("a container that is being made holds its volumes, until it is made or has failed", async () => {
+  using world = await openSmallWorld();
+  const release = world.hold("prepare");
+  const making = made(world, { Binds: ["data:/data"] });
+  expect(world.containers.usersOfVolume("data")).toHaveLength(1);
+  expect(world.containers.usersOfVolume("other")).toEqual([]);
+  release();
+  const id = await making;
+  expect<string[]>(world.containers.usersOfVolume("data")).toEqual([id]);
+  await world.containers.remove(id, { force: false, removesVolumes: true });
+  expect(world.containers.usersOfVolume("data")).toEqual([]);
+  world.fail("prepare", failure);
+  await made(world, { Binds: ["data:/data"] }).catch(() => undefined);
+  expect(world.containers.usersOfVolume("data")).toEqual([]);
+});
+
+test("a create that fails leaves a volume that another container has taken meanwhile", async () => {
+  using world = await openSmallWorld();
+  const release = world.hold("populate");
+  const first = made(world, { Binds: ["data:/data"] }, "first");
+  while (!world.steps.some((step) => step.startsWith("populate"))) await Bun.sleep(1);
+  const second = await made(world, { Binds: ["data:/data"] }, "second");
+  world.fail("put", failure);
+  release();
+  expect(first).rejects.toThrow();
+  await first.catch(() => undefined);
+  expect(world.holdings().volumes).toEqual(["data"]);
+  expect<string[]>(world.containers.usersOfVolume("data")).toEqual([second]);
+});
+
+test("a container has started when its process could first write", async () => {
+  using world = await openSmallWorld();
+  const id = await made(world);
+  const release = world.hold("start");
+  const starting = world.containers.start(id);
+  while (!world.steps.some((step) => step.startsWith("start"))) await Bun.sleep(1);
+  world.advance(500);
+  release();
+  await starting;
+  expect(world.containers.inspect(id).state).toMatchObject({ status: "running", startedAt: 1_000_000 });
 });
 
 for (const step of ["attach", "mount", "create", "start"] satisfies Step[]) {

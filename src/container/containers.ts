@@ -40,8 +40,8 @@ export type WaitCondition = "not-running" | "next-exit" | "removed";
  * at a time: whatever changes a container runs under the lock of its id. What a container does by itself (its process
  * ends) comes in through the runtime's `exited`, and is handled as any other change.
  *
- * The parts: `creation`, `launch`, `ending` (exit, clean-up, restart), `stopping`, `removal`, `recovery`, `attaching`,
- * `execs`, `logs/`; pure rules are in `state`, `merge`, `validate`, `mount-plan`, `restart-policy`, `spec-plan`.
+ * The parts: `creation`, `launch`, `ending` (exit, clean-up, restart), `stopping`, `pausing`, `removal`, `recovery`,
+ * `attaching`, `execs`, `health/`, `stats`, `top`, `update`, `logs/`; pure rules are in `state`, `merge`, `validate`, `mount-plan`, `restart-policy`, `spec-plan`.
  */
 export class Containers {
   readonly #world: World;

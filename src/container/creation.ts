@@ -18,13 +18,14 @@ import { checkBindSource, unmountRoot } from "./mounting.ts";
 import { generateName } from "./name-generator.ts";
 import type { ContainerImage } from "./neighbours.ts";
 import { parseNetworkMode } from "./network-mode.ts";
-import { attachRequest, checkEndpoints } from "./network-request.ts";
+import { attachRequest, checkEndpoints, namedEndpoints } from "./network-request.ts";
 import { NO_NETWORK } from "./network-state.ts";
 import { commandOf, type ContainerRecord } from "./record.ts";
 import { isVolumeUsed } from "./removal.ts";
 import { prepareRoot } from "./root-preparation.ts";
 import { specInput } from "./spec-plan.ts";
 import { resolveLinks } from "./links.ts";
+import type { Registry } from "./registry.ts";
 import { CREATED } from "./state.ts";
 import { checkName, validate } from "./validate.ts";
 import type { World } from "./world.ts";
@@ -59,7 +60,9 @@ export async function createContainer(
   const id = newContainerId();
   const image = findImage(world, request);
   const draft = draftRecord(world, request, { id, image, createdAt: clock() });
-  const warnings = [...validate(draft.config, draft.hostConfig, world.cpuCount), ...checkSpec(world, draft)];
+  // The name that inspect will show was asked for by nobody.
+  const asked = { ...draft.config, hostname: request.config.hostname };
+  const warnings = [...validate(asked, draft.hostConfig, world.cpuCount), ...checkSpec(world, draft)];
   using _name = registry.reserveName(draft.name, id);
   using holds = new DisposableStack();
   for (const { name } of draft.mounts) if (name !== undefined) holds.use(registry.holdVolume(name, id));
@@ -108,7 +111,7 @@ function draftRecord(
     platform: image.config.platform.os,
     config,
     hostConfig,
-    endpoints: request.endpoints,
+    endpoints: namedEndpoints(request.endpoints),
     mounts: planMounts(config, hostConfig, (reference) => registry.get(reference).mounts),
     network: NO_NETWORK,
     state: CREATED,
@@ -123,16 +126,22 @@ function draftRecord(
 
 /** Names of other containers become their ids, so that a rename changes nothing. */
 function resolveContainers({ registry }: World, host: HostConfig): HostConfig {
-  const network = parseNetworkMode(host.networkMode);
-  const pid = host.pidMode?.startsWith("container:") ? host.pidMode.slice("container:".length) : undefined;
-  const ipc = host.ipcMode?.startsWith("container:") ? host.ipcMode.slice("container:".length) : undefined;
+  const resolve = (mode: string | undefined): string | undefined =>
+    mode?.startsWith("container:") ? `container:${idOf(registry, mode.slice("container:".length))}` : mode;
   return {
     ...host,
-    ...(network.kind === "container" && { networkMode: `container:${registry.get(network.reference).id}` }),
-    ...(pid !== undefined && { pidMode: `container:${registry.get(pid).id}` }),
-    ...(ipc !== undefined && { ipcMode: `container:${registry.get(ipc).id}` }),
-    ...(host.links && { links: resolveLinks(registry, host.links) }),
+    networkMode: resolve(host.networkMode),
+    pidMode: resolve(host.pidMode),
+    ipcMode: resolve(host.ipcMode),
+    ...(host.links && { links: resolveLinks(host.links, (name) => idOf(registry, name)) }),
   };
+}
+
+/** Not "not found": of a create, clients take that for the image, and pull it. @throws {EngineError} invalid */
+function idOf(registry: Registry, reference: string): ContainerId {
+  const found = registry.find(reference);
+  if (found) return found.id;
+  throw new EngineError("invalid", `No such container: ${reference}`);
 }
 
 /** A container that shares another's network has no name of its own. */

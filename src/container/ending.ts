@@ -85,26 +85,35 @@ function scheduleRestart(world: World, { id }: ContainerRecord, ranForMs: number
   const live = world.lives.get(id);
   const delayMs = nextDelayMs(live.restartDelayMs, ranForMs);
   live.scheduleRestart(delayMs, () => {
-    world.background.run("restarting a container", () => restartByPolicy(world, id));
+    world.background.run("restarting a container", () => restartByPolicy(world, id, "restarting"));
   });
 }
 
-/** A restart that fails counts as a run that ended at once. */
-export async function restartByPolicy(world: World, id: ContainerId): Promise<void> {
+/**
+ * Starts a container again, unless somebody has done something else with it since it was in the state `from`. One that
+ * had exited is started as if by hand: it is no longer stopped, and its restarts are counted anew. A restart that fails
+ * counts as a run that ended at once.
+ */
+export async function restartByPolicy(
+  world: World,
+  id: ContainerId,
+  from: "restarting" | "exited",
+): Promise<void> {
   using _turn = await world.lock.acquire(id);
   const { registry, lives, clock } = world;
   const record = registry.byId(id);
-  if (record?.state.status !== "restarting" && record?.state.status !== "exited") return;
-  registry.update(id, ({ restartCount }) => ({ restartCount: restartCount + 1 }));
+  if (record?.state.status !== from) return;
+  const restartCount = from === "restarting" ? record.restartCount + 1 : 0;
+  registry.update(id, () => ({ restartCount, ...(from === "exited" && { wasStoppedByHand: false }) }));
   try {
     await launchAndWatch(world, id);
   } catch (error) {
     world.log.warn("restart of a container failed", { id, error });
     const exitCode = 128;
     const again = shouldRestart(record.hostConfig.restartPolicy, {
-      ...record,
       exitCode,
-      restartCount: record.restartCount + 1,
+      restartCount,
+      wasStoppedByHand: false,
     });
     if (!again) {
       lives.get(id).hasExited({ exitCode });

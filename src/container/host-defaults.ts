@@ -4,6 +4,9 @@ import { DEFAULT_NETWORK } from "./network-mode.ts";
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
+/** Names under which clients ask for the runtime that is there. */
+const DOCKER_RUNTIMES = ["runc", "io.containerd.runc.v2"];
+
 /** Fills what Docker fills at create, so that inspect shows what will be done. daemon/container_operations.go. */
 export function withDefaults(host: HostConfig, cgroupnsMode: "private" | "host"): HostConfig {
   const { networkMode, memoryBytes, memorySwapBytes, pidsLimit, restartPolicy, logConfig } = host;
@@ -20,7 +23,7 @@ export function withDefaults(host: HostConfig, cgroupnsMode: "private" | "host")
     shmSizeBytes: host.shmSizeBytes ?? DEFAULT_SHM_BYTES,
     ipcMode: host.ipcMode ?? "private",
     cgroupnsMode: host.cgroupnsMode ?? cgroupnsMode,
-    runtime: "crun",
+    runtime: host.runtime === undefined || DOCKER_RUNTIMES.includes(host.runtime) ? "crun" : host.runtime,
     extraHosts: host.extraHosts?.map((entry) => entry.replace(/^([^:=]+)=/, "$1:")),
     maskedPaths: host.maskedPaths ?? (host.privileged ? undefined : DEFAULT_MASKED_PATHS),
     readonlyPaths: host.readonlyPaths ?? (host.privileged ? undefined : DEFAULT_READONLY_PATHS),

@@ -56,9 +56,11 @@ async function launchOrUndo(world: World, id: ContainerId): Promise<ContainerRec
   undo.defer(() => runtime.delete(id));
   const live = lives.get(id);
   await live.connectAttaching((stdin) => runtime.attach(id, { stdin }));
+  // Before its first byte: clients ask for the log since the start.
+  const startedAt = clock();
   await runtime.start(id);
   const running = registry.update(id, (now) => ({
-    state: started(now.state, pid, clock()),
+    state: started(now.state, pid, startedAt),
     ...healthAtStart(now),
   }));
   undo.move();

@@ -1,4 +1,5 @@
 import { EngineError } from "#base/errors.ts";
+import type { ContainerId } from "#base/ids.ts";
 import type { HostConfig } from "./host-config.ts";
 import { portsOf } from "./port-spec.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -16,14 +17,14 @@ export interface LinkedContainer {
   readonly address: string;
 }
 
-/** `name:alias` or `name`, with the name as an id, so that a rename changes nothing. @throws {EngineError} invalid, not-found */
-export function resolveLinks(registry: Records, links: readonly string[]): string[] {
+/** `name:alias` or `name`, with the name as an id, so that a rename changes nothing. @throws {EngineError} invalid */
+export function resolveLinks(links: readonly string[], idOf: (name: string) => ContainerId): string[] {
   return links.map((link) => {
     const [reference = "", alias = reference, ...rest] = link.split(":");
     if (reference === "" || alias === "" || rest.length > 0 || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(alias)) {
       throw new EngineError("invalid", `invalid link format: ${link}`);
     }
-    return `${registry.get(reference.replace(/^\//, "")).id}:${alias.replace(/^\//, "")}`;
+    return `${idOf(reference.replace(/^\//, ""))}:${alias.replace(/^\//, "")}`;
   });
 }
 

@@ -58,13 +58,12 @@ export function holdRoot(world: Roots & Pick<World, "snapshots">, id: ContainerI
   if (!isThere) snapshots.mount(id, path);
   else if (!roots.isHeld(id)) roots.beginRun(id);
   const hold = roots.hold(id);
-  const { signal } = hold;
   return {
     path,
-    signal,
+    signal: hold.signal,
     [Symbol.dispose]: () => {
       hold.release();
-      if (!roots.isHeld(id) && !roots.isRunning(id) && !signal.aborted) takeAway(world, id);
+      if (!roots.isHeld(id) && !roots.isRunning(id) && !hold.signal.aborted) takeAway(world, id);
     },
   };
 }

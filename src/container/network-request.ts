@@ -1,6 +1,6 @@
 import { EngineError } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
-import type { HostConfig } from "./host-config.ts";
+import type { EndpointConfig, HostConfig } from "./host-config.ts";
 import type { AttachRequest, NetworkAttachMode, PortRequest } from "./neighbours.ts";
 import { DEFAULT_NETWORK, parseNetworkMode } from "./network-mode.ts";
 import { parsePortSpec, portsOf } from "./port-spec.ts";
@@ -36,12 +36,20 @@ export function portRequests(host: HostConfig, exposed: readonly string[]): Port
   return [...requests, ...rest.map(({ port, protocol }) => ({ containerPort: port, protocol }))];
 }
 
+/** Endpoints by the names of their networks: `default`, as command lines say it, is the default bridge. */
+export function namedEndpoints(
+  endpoints: ReadonlyMap<string, EndpointConfig>,
+): ReadonlyMap<string, EndpointConfig> {
+  return new Map(
+    [...endpoints].map(([name, endpoint]) => [name === "default" ? DEFAULT_NETWORK : name, endpoint]),
+  );
+}
+
 /** Refuses what the default bridge can not do for an endpoint. @throws {EngineError} invalid, in Docker's words */
 export function checkEndpoints(record: Pick<ContainerRecord, "endpoints" | "hostConfig">): void {
   const mode = parseNetworkMode(record.hostConfig.networkMode);
   for (const [name, { aliases, ipam, links }] of record.endpoints) {
-    const isDefault = name === DEFAULT_NETWORK || name === "default";
-    if (!isDefault && (mode.kind !== "network" || mode.name !== name) && name !== mode.kind) {
+    if (name !== DEFAULT_NETWORK && (mode.kind !== "network" || mode.name !== name) && name !== mode.kind) {
       throw new EngineError("not-found", `network ${name} not found`);
     }
     if ((aliases ?? []).length > 0) {

@@ -99,7 +99,8 @@ async function startByPolicy(world: World, { id }: ContainerRecord): Promise<voi
   const facts = { ...record, exitCode: exitCodeOf(state) };
   if (state.status === "restarting" || startsWithEngine(hostConfig.restartPolicy, facts)) {
     world.lives.get(id).cancelRestart();
-    world.background.run("starting a container with the engine", () => restartByPolicy(world, id));
+    const { status } = state;
+    world.background.run("starting a container with the engine", () => restartByPolicy(world, id, status));
   }
 }
 

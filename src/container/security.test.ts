@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { needs } from "../../test/needs.ts";
 import { busyboxLayer, openRealEngine } from "./_fixtures/real-rooms.ts";
 import { execute, runToEnd } from "./_fixtures/run-containers.ts";
@@ -90,3 +90,56 @@ for (const path of ["/proc/self/fd/7", "/proc/1/fd/9/../x", "//proc//self//fd"])
     expect(engine.mounts()).toEqual([]);
   });
 }
+
+/** Keys that some runtime, engine or orchestrator obeys, and any others; seeded, so that a failure comes again. */
+function hostileLabels(count: number): Map<string, string> {
+  const prefixes =
+    "run.oci.seccomp_bpf_data run.oci.hooks.stdout run.oci.handler run.oci.keep_original_groups run.oci.systemd.subgroup org.systemd.property.ExecStart io.podman.annotations.privileged io.podman.annotations.seccomp io.podman.annotations.userns io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel io.kubernetes.cri.untrusted-workload cdi.k8s.io/x com.docker.seccomp io.darse.privileged __proto__ constructor HostConfig.Privileged devices mounts".split(
+      " ",
+    );
+  const values = [
+    "true",
+    "1",
+    "host",
+    "unconfined",
+    "/etc/shadow:/etc/shadow",
+    '{"privileged":true}',
+    "",
+    "a\nb=c",
+  ];
+  let seed = 42;
+  const next = (below: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % below;
+  const labels = new Map<string, string>();
+  while (labels.size < count) {
+    const prefix = prefixes[next(prefixes.length)] ?? "";
+    const key =
+      labels.size < prefixes.length ? (prefixes[labels.size] ?? prefix) : `${prefix}.${next(1_000_000)}`;
+    labels.set(key, values[next(values.length)] ?? "");
+  }
+  return labels;
+}
+
+real(
+  "10,000 labels of an image leave the runtime's configuration as it is byte for byte (CVE-2026-94603)",
+  async () => {
+    await using engine = await openRealEngine();
+    const { containers, folder } = engine;
+    const plain = { cmd: ["sleep", "60"], env: ["PATH=/bin"] };
+    await engine.addImage("plain", busyboxLayer, plain);
+    await engine.addImage("labelled", busyboxLayer, { ...plain, labels: hostileLabels(10_000) });
+    const configs: string[] = [];
+    for (const Image of ["plain", "plain", "labelled"]) {
+      const { id } = await containers.create(
+        createRequest({ Image, Hostname: "same", Cmd: ["sleep", "60"] }),
+        NEVER,
+      );
+      await containers.start(id);
+      const text = readFileSync(`${folder}/run/containers/${id}/config.json`, "utf8").replaceAll(id, "ID");
+      await containers.remove(id, { force: true, removesVolumes: true });
+      // The first container of a profile has it compiled, and those after it bring it along.
+      configs.push(text);
+    }
+    expect(configs[2] === configs[1]).toBe(true);
+  },
+  30_000,
+);

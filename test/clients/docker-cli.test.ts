@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { DOCKER, type Output, run, TestEngine } from "../engine.ts";
 import { guestFile } from "./guest.ts";
@@ -28,8 +30,23 @@ const lines = (text: string): string[] => text.split("\n").filter(Boolean);
 test("the containers that the cases look at are made", async () => {
   await said("tag", "busybox", "busybox:other");
   await said(
-    ...["run", "-d", "--name", "up", "--label", "tier=front", "--label", "bare", "-p", "127.0.0.1:18801:80"],
-    ...["-p", "127.0.0.1:18802:53/udp", "-v", "cli-data:/data", "busybox", "sleep", "1d"],
+    "run",
+    "-d",
+    "--name",
+    "up",
+    "--label",
+    "tier=front",
+    "--label",
+    "bare",
+    "-p",
+    "127.0.0.1:18801:80",
+    "-p",
+    "127.0.0.1:18802:53/udp",
+    "-v",
+    "cli-data:/data",
+    "busybox",
+    "sleep",
+    "1d",
   );
   await said("run", "--name", "done", "--label", "tier=back", "--expose", "9000", "busybox", "true");
   await docker("run", "--name", "failed", "busybox", "sh", "-c", "exit 3");
@@ -168,8 +185,24 @@ test("docker events tells every step of a life, and filters it", async () => {
   await said("tag", "busybox", "told:1");
   await said("rmi", "told:1");
   const life = [
-    ...["create", "start", "exec_create: true", "exec_start: true", "exec_die", "pause", "unpause", "rename"],
-    ...["kill", "kill", "die", "stop", "start", "restart", "kill", "die", "stop", "destroy"],
+    "create",
+    "start",
+    "exec_create: true",
+    "exec_start: true",
+    "exec_die",
+    "pause",
+    "unpause",
+    "rename",
+    "kill",
+    "kill",
+    "die",
+    "stop",
+    "start",
+    "restart",
+    "kill",
+    "die",
+    "stop",
+    "destroy",
   ];
   // A stop whose time is over at once sends its signal and the killing one.
   const container = await eventsOf(since, "-f", "type=container", "-f", "label=told");
@@ -260,6 +293,53 @@ test("docker volume and docker network show and remove what can be", async () =>
   );
 });
 
+test("the default network is bridge, by whatever name, and keeps the address it is asked for", async () => {
+  const mac = "02:42:ac:11:00:99";
+  for (const network of [[], ["--network", "default"], ["--network", "bridge"]]) {
+    await said("run", "-d", "--name", "netted", "--mac-address", mac, ...network, "busybox", "sleep", "1d");
+    const format = "{{range $name, $one := .NetworkSettings.Networks}}{{$name}} {{$one.MacAddress}}{{end}}";
+    expect(await said("inspect", "-f", format, "netted")).toBe(`bridge ${mac}\n`);
+    expect(await said("ps", "--format", "{{.Networks}}", "-f", "name=netted")).toBe("bridge\n");
+    expect(await said("exec", "netted", "cat", "/sys/class/net/eth0/address")).toBe(`${mac}\n`);
+    await said("rm", "-f", "netted");
+  }
+});
+
+test("all that a container writes is logged since its start", async () => {
+  for (let times = 0; times < 5; times++) {
+    await said("run", "--name", "early", "busybox", "echo", "first");
+    const start = (await said("inspect", "-f", "{{.State.StartedAt}}", "early")).trim();
+    expect(await said("logs", "--since", start, "early")).toBe("first\n");
+    await said("rm", "early");
+  }
+});
+
+test("docker cp, diff, export, commit, top, stats and update", async () => {
+  await said("run", "-d", "--name", "worked", "busybox", "sleep", "1d");
+  const file = join(engine.folder, "sent.txt");
+  await writeFile(file, "sent\n");
+  await said("cp", "-q", file, "worked:/tmp/sent.txt");
+  expect(await said("exec", "worked", "cat", "/tmp/sent.txt")).toBe("sent\n");
+  await said("cp", "-q", "worked:/tmp", join(engine.folder, "taken"));
+  expect(await readFile(join(engine.folder, "taken/sent.txt"), "utf8")).toBe("sent\n");
+  expect((await docker("cp", "worked:/nothing", file)).stderr).toContain("Could not find the file /nothing");
+  expect(lines(await said("diff", "worked"))).toEqual(["C /tmp", "A /tmp/sent.txt"]);
+  await said("export", "-o", join(engine.folder, "root.tar"), "worked");
+  expect((await run("tar", ["-tf", join(engine.folder, "root.tar"), "tmp/sent.txt"])).code).toBe(0);
+  expect(
+    await said("commit", "-m", "why", "-c", 'CMD ["cat", "/tmp/sent.txt"]', "worked", "cli/committed"),
+  ).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  expect(await said("run", "--rm", "cli/committed")).toBe("sent\n");
+  await said("rmi", "cli/committed");
+  expect(await said("top", "worked", "-o", "pid,args")).toMatch(/^PID\s+COMMAND\n\d+\s+sleep 1d\n$/);
+  expect(await said("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "worked")).toBe("worked 1\n");
+  await said("update", "-m", "64m", "--memory-swap", "-1", "--restart", "always", "worked");
+  expect(
+    await said("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}}", "worked"),
+  ).toBe("67108864 always\n");
+  await said("rm", "-f", "worked");
+}, 30_000);
+
 type Step = ["expect", string] | ["send", string] | ["resize", number, number];
 
 /** The docker command line in a terminal of its own. */
@@ -294,7 +374,12 @@ for (const [name, flags, keys] of detachments) {
         ["expect", "be23"],
         ["send", keys],
       ],
-      ...["run", "-it", "--name", "typed", ...flags, ...SHELL],
+      "run",
+      "-it",
+      "--name",
+      "typed",
+      ...flags,
+      ...SHELL,
     );
     expect(left.code).toBe(0);
     expect(await said("ps", "-q", "-f", "name=typed")).not.toBe("");
@@ -304,7 +389,9 @@ for (const [name, flags, keys] of detachments) {
         ["expect", "re24"],
         ["send", keys],
       ],
-      ...["attach", ...flags, "typed"],
+      "attach",
+      ...flags,
+      "typed",
     );
     // Docker's own client calls that a failure of attach, though not of run.
     expect(again.code).toBe(1);
@@ -325,7 +412,10 @@ test("docker exec -it is left by its keys and the command goes on", async () => 
       ["expect", "ok2"],
       ["send", `${CTRL_P}${CTRL_Q}`],
     ],
-    ...["exec", "-it", "host-of-exec", "sh"],
+    "exec",
+    "-it",
+    "host-of-exec",
+    "sh",
   );
   expect(left.output).toContain("read escape sequence");
   let found = -1;
@@ -344,7 +434,13 @@ test("a terminal has the client's size from the start, and follows it", async ()
       ["expect", "40 120"],
       ["send", "\x03"],
     ],
-    ...["run", "--rm", "-it", "busybox", "sh", "-c", "while :; do stty size; sleep 0.1; done"],
+    "run",
+    "--rm",
+    "-it",
+    "busybox",
+    "sh",
+    "-c",
+    "while :; do stty size; sleep 0.1; done",
   );
   expect({ code, isInterrupted: output.includes("^C") }).toEqual({ code: 130, isInterrupted: true });
 }, 30_000);

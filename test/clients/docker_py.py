@@ -366,6 +366,62 @@ def _():
     refuses(BuildError, None, "non-zero code: 7", lambda: client.images.build(fileobj=broken, custom_context=True))
 
 
+@fact("an archive is put in and taken out again")
+def _():
+    with sleeper() as made:
+        assert made.put_archive("/tmp", a_tar({"from-client.txt": b"put in\n"}).getvalue()) is True
+        assert made.exec_run(["cat", "/tmp/from-client.txt"]).output == b"put in\n"
+        stream, stat = made.get_archive("/tmp/from-client.txt")
+        assert (stat["name"], stat["size"]) == ("from-client.txt", 7), stat
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            assert archive.extractfile("from-client.txt").read() == b"put in\n"
+        refuses(NotFound, 404, "/nothing", lambda: made.get_archive("/nothing"))
+
+
+@fact("diff, export and commit tell what a container has done to its root")
+def _():
+    with container(["sh", "-c", "echo new > /made; rm /etc/group"]) as made:
+        made.start()
+        made.wait()
+        changes = {change["Path"]: change["Kind"] for change in made.diff()}
+        assert (changes["/made"], changes["/etc"], changes["/etc/group"]) == (1, 0, 2), changes
+        with tarfile.open(fileobj=io.BytesIO(b"".join(made.export()))) as archive:
+            names = [name.removeprefix("./") for name in archive.getnames()]
+        assert "made" in names and "etc/group" not in names
+        image = made.commit("py-committed", "1", message="why", author="me", conf={"Cmd": ["cat", "/made"]})
+        assert client.containers.run("py-committed:1", remove=True) == b"new\n"
+        assert image.attrs["Author"] == "me"
+        client.images.remove("py-committed:1")
+
+
+@fact("top, stats and update")
+def _():
+    with sleeper() as made:
+        assert made.top(ps_args="-o pid,args")["Processes"][0][1] == "sleep 1d"
+        sample = made.stats(stream=False)
+        assert sample["id"] == made.id and sample["memory_stats"]["usage"] > 0
+        streamed = made.stats(decode=True)
+        assert next(streamed)["id"] == made.id
+        streamed.close()
+        made.update(mem_limit="64m", memswap_limit=-1, restart_policy={"Name": "always"})
+        made.reload()
+        assert made.attrs["HostConfig"]["Memory"] == 64 << 20
+        assert made.attrs["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+@fact("a health check makes it healthy, and lists filter by it")
+def _():
+    check = {"test": ["CMD", "true"], "interval": 100_000_000, "retries": 1}
+    with sleeper(healthcheck=check, name="py-healthy") as made:
+        for _ in range(200):
+            made.reload()
+            if made.attrs["State"]["Health"]["Status"] == "healthy":
+                break
+            time.sleep(0.02)
+        found = client.containers.list(filters={"health": "healthy"})
+        assert [one.name for one in found] == ["py-healthy"]
+
+
 @fact("refusals have Docker's status and text")
 def _():
     create = client.containers.create

@@ -5,7 +5,7 @@ import { buffer, text } from "node:stream/consumers";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import Docker from "dockerode";
-import tar from "tar-fs";
+import tar from "tar-stream";
 import { serveFacts } from "./serve-facts.mjs";
 
 const socketPath = process.env.DARSE_SOCKET;
@@ -59,6 +59,29 @@ function follow(stream) {
   return new Promise((resolve, reject) =>
     docker.modem.followProgress(stream, (error, lines) => (error ? reject(error) : resolve(lines))),
   );
+}
+
+/** A tar of files by their names. */
+function packed(files) {
+  const pack = tar.pack();
+  for (const [name, content] of Object.entries(files)) pack.entry({ name }, content);
+  pack.finalize();
+  return pack;
+}
+
+/** The contents of a tar by the names of its entries. */
+async function entriesOf(stream) {
+  const entries = {};
+  const extract = tar.extract();
+  extract.on("entry", ({ name }, body, next) => {
+    void text(body).then((content) => {
+      entries[name.replace(/^\.\//, "")] = content;
+      next();
+    }, next);
+  });
+  stream.pipe(extract);
+  await once(extract, "finish");
+  return entries;
 }
 
 const sorted = (texts) => texts.sort((one, other) => one.localeCompare(other));
@@ -415,13 +438,7 @@ const facts = {
   },
 
   async "an image is built from a tar, and a failing build says so"() {
-    const context = (dockerfile) => {
-      const finish = (pack) => {
-        pack.entry({ name: "Dockerfile" }, dockerfile);
-        pack.finalize();
-      };
-      return tar.pack("/", { entries: [], finalize: false, finish });
-    };
+    const context = (dockerfile) => packed({ Dockerfile: dockerfile });
     const lines = await follow(
       await docker.buildImage(context("FROM busybox\nRUN echo built > /built\nCMD [\"cat\", \"/built\"]\n"), {
         t: "ode-built",
@@ -453,6 +470,94 @@ const facts = {
       await assert.rejects(container.remove(), refused(409, /container is running/));
       await assert.rejects(container.resize({ h: "x", w: 1 }), refused(400, /./));
     });
+  },
+
+  async "an archive is put in, described and taken out again"() {
+    await withSleeper(async (container) => {
+      const pack = packed({ "from-client.txt": "put in\n", "folder/below": "deep\n" });
+      await container.putArchive(pack, { path: "/tmp" });
+      assert.equal((await execIn(container, { Cmd: ["cat", "/tmp/from-client.txt"] })).output.stdout, "put in\n");
+      const { headers } = await container.infoArchive({ path: "/tmp/from-client.txt" });
+      const stat = JSON.parse(Buffer.from(headers["x-docker-container-path-stat"], "base64"));
+      assert.deepEqual([stat.name, stat.size], ["from-client.txt", 7]);
+      assert.deepEqual(await entriesOf(await container.getArchive({ path: "/tmp/folder" })), {
+        "folder/": "",
+        "folder/below": "deep\n",
+      });
+      await assert.rejects(container.getArchive({ path: "/nothing" }), (error) => error.statusCode === 404);
+      await assert.rejects(container.putArchive(packed({ a: "" }), { path: "/etc/passwd" }), (error) => error.statusCode === 400);
+    });
+  },
+
+  async "changes, export and commit tell what a container has done to its root"() {
+    const options = { Cmd: ["sh", "-c", "echo new > /made; rm /etc/group"] };
+    await withContainer(options, async (container) => {
+      await container.start();
+      await container.wait();
+      const changes = new Map((await container.changes()).map(({ Path, Kind }) => [Path, Kind]));
+      assert.deepEqual([changes.get("/made"), changes.get("/etc"), changes.get("/etc/group")], [1, 0, 2]);
+      const root = await entriesOf(await container.export());
+      assert.equal(root["made"], "new\n");
+      assert.equal(root["etc/group"], undefined);
+      const { Id } = await container.commit({ repo: "ode-committed", comment: "why", changes: 'CMD ["cat", "/made"]' });
+      assert.match(Id, /^sha256:[0-9a-f]{64}$/);
+      await withContainer({ Image: "ode-committed", Cmd: undefined }, async (next) => {
+        await next.start();
+        await next.wait();
+        const { stdout } = await demuxed(Readable.from([await next.logs({ stdout: true })]));
+        assert.equal(stdout, "new\n");
+      });
+      await docker.getImage("ode-committed").remove();
+    });
+  },
+
+  async "top and stats, once and as a stream"() {
+    await withSleeper(async (container) => {
+      const { Titles, Processes } = await container.top();
+      assert.ok(Titles.includes("PID") && Processes.length === 1);
+      assert.match(Processes[0].join(" "), /sleep 1d/);
+      const sample = await container.stats({ stream: false, "one-shot": true });
+      assert.equal(sample.id, container.id);
+      assert.ok(sample.memory_stats.usage > 0 && sample.cpu_stats.cpu_usage.total_usage > 0);
+      const stream = await container.stats({ stream: true });
+      const [first] = await once(stream, "data");
+      stream.destroy();
+      assert.equal(JSON.parse(first).name, (await container.inspect()).Name);
+    });
+  },
+
+  async "limits and the restart policy are updated while it runs"() {
+    await withSleeper(async (container) => {
+      await container.update({ Memory: 64 << 20, MemorySwap: -1, RestartPolicy: { Name: "on-failure", MaximumRetryCount: 2 } });
+      const { HostConfig } = await container.inspect();
+      assert.equal(HostConfig.Memory, 64 << 20);
+      assert.deepEqual(HostConfig.RestartPolicy, { Name: "on-failure", MaximumRetryCount: 2 });
+      const stats = await container.stats({ stream: false, "one-shot": true });
+      assert.equal(stats.memory_stats.limit, 64 << 20);
+    });
+  },
+
+  async "a health check makes it healthy, and says so in an event"() {
+    const Healthcheck = { Test: ["CMD", "true"], Interval: 100e6, Retries: 1 };
+    await withSleeper(
+      async (container) => {
+        let health;
+        for (let left = 200; left > 0 && health?.Status !== "healthy"; left--) {
+          health = (await container.inspect()).State.Health;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        assert.equal(health.Status, "healthy");
+        assert.equal(health.Log.at(-1).ExitCode, 0);
+        const now = Math.floor(Date.now() / 1000) + 1;
+        const past = await docker.getEvents({
+          since: now - 60,
+          until: now,
+          ...filters({ container: [container.id], event: ["health_status"] }),
+        });
+        assert.match(await text(past), /health_status: healthy/);
+      },
+      { Healthcheck },
+    );
   },
 
   async "a client that goes in mid-follow harms nobody"() {

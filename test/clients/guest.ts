@@ -56,33 +56,59 @@ function factsOf([program = "", ...args]: readonly string[]): string[] {
   return facts.map(String);
 }
 
-class Guest implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #answers: AsyncIterator<string>;
-  #complaints = "";
+/** A fact takes no longer; the guest is ended then, and the next fact has a new one. */
+const DEADLINE_MS = 25_000;
 
-  constructor([program = "", ...args]: readonly string[], env: Record<string, string>) {
-    this.#child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
-    const { stdout, stderr } = this.#child;
-    if (!stdout) throw new Error("the guest has no output");
-    stderr?.on("data", (part: Buffer) => (this.#complaints += part.toString()));
-    this.#answers = createInterface({ input: stdout })[Symbol.asyncIterator]();
+class Guest implements AsyncDisposable {
+  readonly #command: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
+  #running: RunningGuest | undefined;
+
+  constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
+    this.#command = command;
+    this.#env = env;
   }
 
-  /** A guest that ends instead of answering has failed, and says why on standard error. */
   async check(fact: string): Promise<Verdict> {
-    this.#child.stdin?.write(`${fact}\n`);
-    const answer = await this.#answers.next();
-    if (answer.done) return { ok: false, error: `the guest has ended: ${this.#complaints}` };
+    this.#running ??= startGuest(this.#command, this.#env);
+    const guest = this.#running;
+    guest.child.stdin?.write(`${fact}\n`);
+    const timer = setTimeout(() => guest.child.kill("SIGKILL"), DEADLINE_MS);
+    const answer = await guest.answers.next();
+    clearTimeout(timer);
     // Our own guests write nothing else there.
-    return JSON.parse(answer.value) as Verdict;
+    if (!answer.done) return JSON.parse(answer.value) as Verdict;
+    this.#running = undefined;
+    return {
+      ok: false,
+      error: `the guest has ended, by itself or at its deadline: ${guest.complaints.join("")}`,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.stdin?.end();
-    setTimeout(() => this.#child.kill("SIGKILL"), 2000).unref();
+    const child = this.#running?.child;
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.stdin?.end();
+    const timer = setTimeout(() => child.kill("SIGKILL"), 2000);
     await ended;
+    clearTimeout(timer);
   }
+}
+
+interface RunningGuest {
+  readonly child: ChildProcess;
+  readonly answers: AsyncIterator<string>;
+  /** What it wrote to standard error. */
+  readonly complaints: string[];
+}
+
+function startGuest(
+  [program = "", ...args]: readonly string[],
+  env: Readonly<Record<string, string>>,
+): RunningGuest {
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+  const complaints: string[] = [];
+  child.stderr.on("data", (part: Buffer) => complaints.push(part.toString()));
+  return { child, answers: createInterface({ input: child.stdout })[Symbol.asyncIterator](), complaints };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { GenericContainer, getContainerRuntimeClient, Wait } from "testcontainers";
 import { serveFacts } from "./serve-facts.mjs";
 
@@ -99,6 +100,38 @@ await serveFacts({
       assert.equal(started.getHostname(), "named");
     });
     await rm(folder, { recursive: true });
+  },
+
+  async "files are copied in before the start and while it runs, and out again"() {
+    const container = busybox("sh", "-c", "cat /early; sleep 1d")
+      .withCopyContentToContainer([{ content: "before\n", target: "/early" }])
+      .withWaitStrategy(Wait.forLogMessage("before"));
+    await withContainer(container, async (started) => {
+      await started.copyContentToContainer([{ content: "while\n", target: "/tmp/late", mode: 0o600 }]);
+      assert.equal((await started.exec(["cat", "/tmp/late"])).output, "while\n");
+      const archive = await buffer(await started.copyArchiveFromContainer("/tmp/late"));
+      assert.ok(archive.includes("while\n"));
+    });
+  },
+
+  async "a container is ready when its health check says so"() {
+    const container = busybox("sh", "-c", "sleep 0.3; touch /tmp/well; sleep 1d")
+      .withHealthCheck({ test: ["CMD-SHELL", "test -e /tmp/well"], interval: 100, timeout: 1000, retries: 50 })
+      .withWaitStrategy(Wait.forHealthCheck());
+    await withContainer(container, async (started) => {
+      assert.equal((await started.exec(["test", "-e", "/tmp/well"])).exitCode, 0);
+    });
+  },
+
+  async "a container is committed to an image"() {
+    await withContainer(busybox("sleep", "1d"), async (started) => {
+      await started.exec(["sh", "-c", "echo kept > /kept"]);
+      const id = await started.commit({ repo: "tc/committed", tag: "1", deleteOnExit: false });
+      assert.match(id, /^sha256:/);
+    });
+    await withContainer(new GenericContainer("tc/committed:1").withCommand(["sleep", "1d"]), async (started) => {
+      assert.equal((await started.exec(["cat", "/kept"])).output, "kept\n");
+    });
   },
 
   async "logs are streamed to who asks for them"() {

@@ -1,9 +1,6 @@
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { EngineError, isErrno } from "#base/errors.ts";
+import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
+import { writeOutputFile } from "../output-file.ts";
 
 export const save = command({
   usage: "[OPTIONS] IMAGE [IMAGE...]",
@@ -18,7 +15,7 @@ export const save = command({
   },
   async run(names, { output, platform }, context) {
     const archive = context.client.saveImages(names, platform);
-    if (output !== undefined) await writeFile(output, archive);
+    if (output !== undefined) await writeOutputFile(output, archive);
     else if (context.out.isTerminal) {
       throw new EngineError(
         "invalid",
@@ -28,20 +25,3 @@ export const save = command({
     return 0;
   },
 });
-
-/** Aside first, then renamed: a save that fails leaves neither half a file nor the old one cut. */
-async function writeFile(path: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
-  const aside = `${path}.${process.pid}.tmp`;
-  try {
-    await pipeline(archive, createWriteStream(aside, { mode: 0o600 }));
-    await rename(aside, path);
-  } catch (error) {
-    await rm(aside, { force: true });
-    if (isErrno(error, "ENOENT")) {
-      throw new EngineError("not-found", `invalid output path: directory "${dirname(path)}" does not exist`, {
-        cause: error,
-      });
-    }
-    throw error;
-  }
-}

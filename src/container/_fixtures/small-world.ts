@@ -73,6 +73,8 @@ export interface SmallWorld extends Disposable {
   fail(step: Step, error: Error | undefined): void;
   /** Holds the next time of the step until the returned function is called. */
   hold(step: Step): () => void;
+  /** The clock, which else stands at 1,000,000 ms, goes on. */
+  advance(ms: number): void;
   /** The process of a container ends. */
   exit(id: string, exitCode: number): void;
   /** A new engine on the same records; processes are as `running` says. */
@@ -83,6 +85,7 @@ export interface SmallWorld extends Disposable {
 export async function openSmallWorld(): Promise<SmallWorld> {
   const folder = mkdtempSync(join(tmpdir(), "darse-small-"));
   const gate = new Gate();
+  let now = 1_000_000;
   const documents = memoryDocuments(gate);
   const events: EngineEvent[] = [];
   const runtime = new MemoryRuntime(gate);
@@ -97,7 +100,7 @@ export async function openSmallWorld(): Promise<SmallWorld> {
       listProcesses: async (_options, pids) => ({ titles: ["PID"], rows: pids.map((pid) => [String(pid)]) }),
       folders: { state: join(folder, "containers"), run: join(folder, "run") },
       emit: (event) => void events.push(event),
-      clock: () => 1_000_000,
+      clock: () => now,
       log: silentLogger,
       cpuCount: 2,
     });
@@ -111,6 +114,7 @@ export async function openSmallWorld(): Promise<SmallWorld> {
     holdings: () => ({ ...rooms.holdings(), running: runtime.ids() }),
     fail: (step, error) => gate.fail(step, error),
     hold: (step) => gate.hold(step),
+    advance: (ms) => void (now += ms),
     exit: (id, exitCode) => runtime.exit(id, { exitCode, oomKilled: false, finishedAt: 1_000_000 }),
     async restarted(running) {
       runtime.recovered = running;

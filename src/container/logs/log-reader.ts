@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from "node:timers/promises";
 import { EngineError } from "#base/errors.ts";
 import { FileChanges } from "./file-changes.ts";
 import { type LogRecord, type LogStream, parseRecord } from "./log-record.ts";
@@ -228,6 +229,8 @@ class Cursor {
       this.#offset += bytesRead;
       if (pieces.length > 0) yield pieces;
       if (selection.isDone) return;
+      // Answers of the disk alone keep the loop from its timers: rotation among them.
+      await immediate();
     }
   }
 

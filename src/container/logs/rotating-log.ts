@@ -39,6 +39,8 @@ export class RotatingLog implements AsyncDisposable {
   /** What the last look found, and when. */
   #seen = { size: 0, at: 0 };
   #grewAt = 0;
+  /** How fast it grows, in bytes a millisecond; what it was is forgotten by halves. */
+  #rate = 0;
   #work: Promise<void> = Promise.resolve();
   #compression: Promise<void> = Promise.resolve();
   #isCompressing = false;
@@ -73,7 +75,6 @@ export class RotatingLog implements AsyncDisposable {
         this.#complain("keeping a log in bounds failed", error),
       );
     }, delayMs);
-    this.#timer.unref();
   }
 
   async #look(): Promise<void> {
@@ -81,6 +82,8 @@ export class RotatingLog implements AsyncDisposable {
     let size = this.#size();
     const now = performance.now();
     const rate = Math.max(0, size - this.#seen.size) / Math.max(now - this.#seen.at, 0.1);
+    // A pause between two bursts is not yet the end of them.
+    this.#rate = Math.max(rate, this.#rate / 2);
     if (size !== this.#seen.size) this.#grewAt = now;
     try {
       if (size >= maxBytes) {
@@ -90,7 +93,7 @@ export class RotatingLog implements AsyncDisposable {
     } finally {
       this.#seen = { size, at: performance.now() };
       if (now - this.#grewAt > QUIET_MS) this.#rest(size);
-      else this.#lookIn(nextLookMs(maxBytes - size, rate));
+      else this.#lookIn(nextLookMs(maxBytes - size, this.#rate));
     }
   }
 
@@ -183,6 +186,5 @@ export function settleLog(path: string): void {
 
 /** Half of the time in which `bytesLeft` are filled at `rate` bytes a millisecond. */
 export function nextLookMs(bytesLeft: number, rate: number): number {
-  if (rate === 0) return LONGEST_MS;
   return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, bytesLeft / rate / 2));
 }

@@ -192,13 +192,23 @@ function headerLines(headers: Readonly<Record<string, string>>): string {
     .join("");
 }
 
+const CRLF = Buffer.from("\r\n", "latin1");
+/** From here on a copy costs more than two writes. */
+const WHOLE_BYTES = 64 * 1024;
+
 function chunkedWriter(stream: ByteStream): BodyWriter {
   return {
     async write(data) {
       const bytes = typeof data === "string" ? Buffer.from(data) : data;
       if (bytes.byteLength === 0) return;
       const size = Buffer.from(`${bytes.byteLength.toString(16)}\r\n`, "latin1");
-      await stream.write(Buffer.concat([size, bytes, Buffer.from("\r\n", "latin1")]));
+      if (bytes.byteLength < WHOLE_BYTES) {
+        await stream.write(Buffer.concat([size, bytes, CRLF]));
+        return;
+      }
+      await stream.write(size);
+      await stream.write(bytes);
+      await stream.write(CRLF);
     },
   };
 }

@@ -49,9 +49,8 @@ function defaultMounts(input: SpecInput): SpecMount[] {
     mount("/dev/pts", "devpts", "devpts", PTS_OPTIONS),
     mount("/sys", "sysfs", "sysfs", [...nothing, "ro"]),
     mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro", ...nothing]),
-    ipc === "host"
-      ? mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", ...nothing])
-      : mount("/dev/mqueue", "mqueue", "mqueue", nothing),
+    // The queues of the namespace that is joined, the host's too; the host itself may have none mounted.
+    mount("/dev/mqueue", "mqueue", "mqueue", nothing),
     ...shmMount(input, ipc),
   ];
 }

@@ -1,4 +1,14 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "#base/ids.ts";
@@ -94,6 +104,12 @@ export class RuntimeFixture implements AsyncDisposable {
     const { exitCode } = await this.runtime.exited(id);
     await this.runtime.delete(id);
     return { ...text, exitCode };
+  }
+
+  /** Of a process of this host, its words with blanks between them. */
+  commandLine(pid: number): string {
+    const path = `/proc/${pid}/cmdline`;
+    return existsSync(path) ? readFileSync(path, "utf8").split("\0").join(" ").trimEnd() : "";
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

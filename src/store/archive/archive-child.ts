@@ -5,7 +5,8 @@ import { selfCommand } from "#linux/self.ts";
 import { type ArchiveRequest, decodeFailure } from "./archive-request.ts";
 
 const SIGKILL = 9;
-const PIECE_BYTES = 512 * 1024;
+/** As much is handed over before we wait for it to be taken. */
+const HELD_BYTES = 512 * 1024;
 /** Its lines are a few hundred bytes; what a child that dies says is cut. */
 const MAX_LINE_BYTES = 64 * 1024;
 
@@ -46,27 +47,15 @@ export class ArchiveChild implements AsyncDisposable {
     return fields.object(key);
   }
 
-  /** What it writes, in large pieces: what is done for each piece costs more than its bytes. */
+  /** What it writes. */
   async *output(): AsyncGenerator<Uint8Array, void, undefined> {
     const reader = this.#child.stdout?.getReader();
-    let piece = Buffer.allocUnsafe(PIECE_BYTES);
-    let length = 0;
     for (;;) {
       const part = await reader?.read();
       this.#signal.throwIfAborted();
-      if (part === undefined || part.done) break;
-      for (let rest = part.value; rest.length > 0; ) {
-        const taken = rest.subarray(0, PIECE_BYTES - length);
-        piece.set(taken, length);
-        length += taken.length;
-        rest = rest.subarray(taken.length);
-        if (length < PIECE_BYTES) continue;
-        yield piece;
-        piece = Buffer.allocUnsafe(PIECE_BYTES);
-        length = 0;
-      }
+      if (part === undefined || part.done) return;
+      yield part.value;
     }
-    if (length > 0) yield piece.subarray(0, length);
   }
 
   /** Gives it `source` to read; leaves off when it has ended, which `told` explains. */
@@ -78,7 +67,7 @@ export class ArchiveChild implements AsyncDisposable {
         this.#signal.throwIfAborted();
         await sink?.write(chunk);
         held += chunk.byteLength;
-        if (held < PIECE_BYTES) continue;
+        if (held < HELD_BYTES) continue;
         await sink?.flush();
         held = 0;
       }

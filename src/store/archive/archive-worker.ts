@@ -1,14 +1,12 @@
 import { EngineError, errorMessage, isErrno } from "#base/errors.ts";
 import { readFd, writeFd } from "#linux/file-descriptor.ts";
 import type { RootDirectory } from "#linux/root-directory.ts";
-import { DEFAULT_TAR_LIMITS } from "#oci/tar/tar-entry.ts";
-import { TarParser } from "#oci/tar/tar-parser.ts";
 import { changes } from "../layer/changes.ts";
 import { writeLayer } from "../layer/diff.ts";
 import { isFurniture } from "../layer/furniture.ts";
 import { type ArchiveRequest, decodeRequest, encodeStat, type View } from "./archive-request.ts";
 import { openContainerView } from "./container-view.ts";
-import { Extraction, isReadOnly } from "./extract.ts";
+import { extractTar, isReadOnly } from "./extract.ts";
 import { packPath, packRoot } from "./pack.ts";
 import { parsePath, resolvePath, statPath } from "./path-in-root.ts";
 
@@ -73,30 +71,14 @@ function extract(root: RootDirectory, request: ArchiveRequest & { kind: "extract
     throw new EngineError("invalid", "extraction point is not a directory");
   }
   if (isReadOnly(root, directory)) throw refusal(view, directory);
-  const extraction = new Extraction(root, { directory, owner, refusesTypeChange });
-  const parser = new TarParser(DEFAULT_TAR_LIMITS);
-  const buffer = new Uint8Array(READ_BYTES);
-  for (let length = readFd(STDIN, buffer); length > 0; length = readFd(STDIN, buffer)) {
-    parser.push(buffer.subarray(0, length));
-    drain(parser, extraction);
-  }
-  parser.finish();
-  extraction.finish();
+  extractTar(root, standardInput(), { directory, owner, refusesTypeChange });
 }
 
-function drain(parser: TarParser, extraction: Extraction): void {
-  for (let event = parser.next(); event !== undefined; event = parser.next()) {
-    switch (event.kind) {
-      case "entry":
-        extraction.begin(event.entry);
-        break;
-      case "data":
-        extraction.write(event.bytes);
-        break;
-      case "entry-end":
-        extraction.end();
-        break;
-    }
+/** Through one buffer: each chunk is used up before the next is asked for. */
+function* standardInput(): Generator<Uint8Array, void, undefined> {
+  const buffer = new Uint8Array(READ_BYTES);
+  for (let length = readFd(STDIN, buffer); length > 0; length = readFd(STDIN, buffer)) {
+    yield buffer.subarray(0, length);
   }
 }
 

@@ -10,7 +10,8 @@ import {
   writeFd,
 } from "#linux/file-descriptor.ts";
 import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
-import { pathComponents, quoted, type TarEntry } from "#oci/tar/tar-entry.ts";
+import { DEFAULT_TAR_LIMITS, pathComponents, quoted, type TarEntry } from "#oci/tar/tar-entry.ts";
+import { TarParser } from "#oci/tar/tar-parser.ts";
 import { isStoredXattr, setXattrIfPossible } from "../layer/stored-xattrs.ts";
 
 const NO_DEVICE = { major: 0, minor: 0 };
@@ -37,11 +38,31 @@ export function isReadOnly(root: RootDirectory, directory: string): boolean {
 }
 
 /**
+ * Extracts a plain tar, handed in piece by piece.
+ *
+ * @throws {EngineError} invalid for a broken or hostile archive, and in Docker's words; unavailable when the disk is full
+ */
+export function extractTar(root: RootDirectory, chunks: Iterable<Uint8Array>, options: ExtractOptions): void {
+  using extraction = new Extraction(root, options);
+  const parser = new TarParser(DEFAULT_TAR_LIMITS);
+  for (const chunk of chunks) {
+    parser.push(chunk);
+    for (let event = parser.next(); event !== undefined; event = parser.next()) {
+      if (event.kind === "entry") extraction.begin(event.entry);
+      else if (event.kind === "data") extraction.write(event.bytes);
+      else extraction.end();
+    }
+  }
+  parser.finish();
+  extraction.finish();
+}
+
+/**
  * Entries of an archive taking shape in a container, as `docker cp` has it: files replace what has their name, directories
  * join those that are there and give them their attributes. Nothing that exists is opened for writing, and every name is
  * resolved inside the root, whatever the container does to it meanwhile.
  */
-export class Extraction {
+class Extraction implements Disposable {
   readonly #root: RootDirectory;
   readonly #options: ExtractOptions;
   /** Times of directories are set last: what is written into them changes them. */
@@ -82,6 +103,12 @@ export class Extraction {
         closeFd(file.fd);
       }
     });
+  }
+
+  /** Closes what an archive cut short left open. */
+  [Symbol.dispose](): void {
+    if (this.#file !== undefined) closeFd(this.#file.fd);
+    this.#file = undefined;
   }
 
   finish(): void {

@@ -5,6 +5,8 @@ import type { WrittenLayer } from "../layer/diff.ts";
 import { ArchiveChild } from "./archive-child.ts";
 import { type ArchiveRequest, decodeStat, type PathStat, type View } from "./archive-request.ts";
 
+const PIECE_BYTES = 1024 * 1024;
+
 /** Where an archive is extracted, and how. */
 export type ExtractTarget = Omit<ArchiveRequest & { readonly kind: "extract" }, "kind">;
 
@@ -78,7 +80,7 @@ export class FileArchiver {
     const content = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
       await using _child = child;
       try {
-        yield* child.output();
+        yield* inPieces(child.output());
         resolve(decodeWritten(await child.told("done")));
       } catch (error) {
         reject(error);
@@ -96,6 +98,25 @@ async function* outputOf(
   await using _stack = stack;
   yield* child.output();
   await child.told("done");
+}
+
+/** Large pieces: the store waits for the disk after each. */
+async function* inPieces(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let length = 0;
+  for await (const part of source) {
+    for (let rest = part; rest.length > 0; ) {
+      const taken = rest.subarray(0, PIECE_BYTES - length);
+      piece.set(taken, length);
+      length += taken.length;
+      rest = rest.subarray(taken.length);
+      if (length < PIECE_BYTES) continue;
+      yield piece;
+      piece = Buffer.allocUnsafe(PIECE_BYTES);
+      length = 0;
+    }
+  }
+  if (length > 0) yield piece.subarray(0, length);
 }
 
 function decodeChange(value: unknown, at: string): Change {

@@ -1,3 +1,4 @@
+import { isErrno } from "#base/errors.ts";
 import { SystemCallError, errnoNumber } from "#linux/errno.ts";
 import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
 import type { PathStat } from "./archive-request.ts";
@@ -53,11 +54,21 @@ export function resolvePath(root: RootDirectory, path: string, isWhole: boolean)
       continue;
     }
     if (++symlinks > MAX_SYMLINKS) throw new SystemCallError("readlink", errnoNumber("ELOOP"), `/${path}`);
-    const target = root.readlink(next);
-    if (target.startsWith("/")) at = [];
-    left.push(...target.split("/").reverse());
+    const target = readlink(root, next);
+    if (target?.startsWith("/")) at = [];
+    // No link any more: looked at again.
+    left.push(...(target?.split("/").reverse() ?? [component]));
   }
   return at.join("/");
+}
+
+function readlink(root: RootDirectory, path: string): string | undefined {
+  try {
+    return root.readlink(path);
+  } catch (error) {
+    if (isErrno(error, "EINVAL", "ENOENT")) return undefined;
+    throw error;
+  }
 }
 
 /** Where the file lies that `asked` means: its last symlink followed only when a directory is asked for. */

@@ -2,7 +2,7 @@ import { closeFd, readFd, writeFd } from "#linux/file-descriptor.ts";
 import type { RootDirectory } from "#linux/root-directory.ts";
 import { BLOCK_BYTES, paddingAfter, type TarEntry } from "#oci/tar/tar-entry.ts";
 import { encodeHeader } from "#oci/tar/tar-writer.ts";
-import { entryOf, type TreeFile } from "../layer/tree-entries.ts";
+import { entryOf, type TreeFile, unlessGone } from "../layer/tree-entries.ts";
 
 /** As much as is gathered before it is written: a write for each small file would be most of the time. */
 const BUFFER_BYTES = 1024 * 1024;
@@ -47,7 +47,7 @@ export class TarOutput {
 
   /** Exactly the bytes announced: what is added meanwhile is left out, what is cut off becomes zeros. */
   #file(entry: TarEntry, pathInRoot: string): void {
-    const fd = this.#openContent(pathInRoot);
+    const fd = unlessGone(() => this.#root.openRegular(pathInRoot));
     if (fd === undefined) return;
     try {
       this.#header(entry);
@@ -62,16 +62,6 @@ export class TarOutput {
       closeFd(fd);
     }
     this.#put(new Uint8Array(paddingAfter(entry.size)));
-  }
-
-  #openContent(path: string): number | undefined {
-    try {
-      return this.#root.openRegular(path);
-    } catch (error) {
-      // Removed since it was listed.
-      if (error instanceof Error && this.#root.find(path) === undefined) return undefined;
-      throw error;
-    }
   }
 
   #header(entry: TarEntry): void {

@@ -19,7 +19,8 @@ export interface TreeFile {
 export function* walkTree(root: RootDirectory, start = ""): Generator<TreeFile, void, undefined> {
   const waiting = [start];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-    const stat = root.find(path || ".");
+    const at = path || ".";
+    const stat = unlessGone(() => root.find(at));
     if (stat === undefined) continue;
     yield { path, stat };
     if (stat.type !== "directory") continue;
@@ -58,7 +59,7 @@ function describe(root: RootDirectory, { path, stat }: TreeFile): TarEntry | und
 }
 
 /** Runs `look`; `undefined` when whoever writes to the tree has removed or swapped what it looks at. */
-function unlessGone<T>(look: () => T): T | undefined {
+export function unlessGone<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {

@@ -18,55 +18,34 @@ export interface Endpoint {
   readonly since: string;
 }
 
-/** Why the engine has not what `holds` names: by topic, the first that holds counts. */
+/** Why the engine has no route for what `holds` names: by topic, the first that holds counts. */
 interface Reason {
   readonly holds: (endpoint: Endpoint) => boolean;
   readonly state: "no" | "not yet";
   readonly why: string;
 }
 
-const inGroups =
-  (...groups: string[]) =>
+const inGroup =
+  (name: string) =>
   ({ group }: Endpoint): boolean =>
-    groups.includes(group);
+    group === name;
 const at =
   (pattern: RegExp) =>
   ({ method, path }: Endpoint): boolean =>
     pattern.test(`${method} ${path}`);
 
 const REASONS: readonly Reason[] = [
-  {
-    holds: inGroups("Swarm", "Node", "Service", "Task", "Secret", "Config"),
-    state: "no",
-    why: "there is no swarm mode: an engine is one machine",
-  },
-  {
-    holds: inGroups("Plugin"),
-    state: "no",
-    why: "there are no plugins: what drives volumes, networks and logs is built in",
-  },
-  { holds: inGroups("Debug"), state: "no", why: "profiler of Docker's own programming language" },
+  { holds: inGroup("Debug"), state: "no", why: "profiler of Docker's own programming language" },
   {
     holds: at(/\/checkpoints/),
     state: "no",
     why: "checkpoints need CRIU, and are an experiment in Docker too",
   },
   {
-    holds: inGroups("Session"),
+    holds: inGroup("Session"),
     state: "not yet",
     why: "BuildKit's protocol is to come with the complete builder",
   },
-  {
-    holds: at(/ \/build\/cancel$/),
-    state: "not yet",
-    why: "builds are not yet known by an id; who closes the connection cancels",
-  },
-  {
-    holds: at(/ (\/auth|\/distribution\/|\/images\/search|\/images\/\{name\}\/(push|attestations))/),
-    state: "not yet",
-    why: "registries: pulling is there, signing in, searching and pushing are to come",
-  },
-  { holds: at(/ \/system\/df$/), state: "not yet", why: "disk usage is to come" },
 ];
 
 const DONE = "done";
@@ -115,7 +94,7 @@ export function keyOf({ method, path }: { readonly method: string; readonly path
 /** The state as the page has it. */
 function judge(endpoint: Endpoint, routes: ReadonlyMap<string, Route>): string {
   const route = routes.get(keyOf(endpoint));
-  if (route?.missing !== undefined) return `not yet: ${route.missing}`;
+  if (route?.missing) return `${route.missing.isPlanned ? "not yet" : "no"}: ${route.missing.why}`;
   if (route || WITHOUT_ROUTE.includes(`${endpoint.method} ${endpoint.path}`)) return DONE;
   const reason = REASONS.find(({ holds }) => holds(endpoint));
   if (!reason) {
@@ -166,7 +145,7 @@ asks the engine for its routes; a test fails when the two differ.
 *Done* is an endpoint that does its work, for clients of API 1.24 up to the newest. The tests in \`test/clients/\` drive it by
 the \`docker\` command line, dockerode, Testcontainers and docker-py. A field of a request that this engine cannot honour is
 refused by its name, or told of in the answer's warnings. *Not yet* is to come, *no* is not intended; both are answered with
-501 and the reason, or as a path that is not there.
+the reason and what to use instead (501; outside a swarm Docker's own 503), or as a path that is not there.
 `;
 
 if (import.meta.main) {

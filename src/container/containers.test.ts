@@ -49,7 +49,7 @@ for (const step of ["prepare", "volume", "mount", "populate", "put"] satisfies S
 const refused: [string, object, object, string, RegExp][] = [
   ["an unknown image", { Image: "nope" }, {}, "not-found", /^No such image: nope$/],
   ["no command", { Cmd: [], Entrypoint: [""] }, {}, "invalid", /^no command specified$/],
-  ["an unknown network", {}, { NetworkMode: "web" }, "not-found", /^network web not found$/],
+  ["an unknown network", {}, { NetworkMode: "web" }, "invalid", /^network web not found$/],
   ["an unknown container's network", {}, { NetworkMode: "container:x" }, "invalid", /^No such container: x$/],
   [
     "a bind of nothing",

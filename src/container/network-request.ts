@@ -50,7 +50,7 @@ export function checkEndpoints(record: Pick<ContainerRecord, "endpoints" | "host
   const mode = parseNetworkMode(record.hostConfig.networkMode);
   for (const [name, { aliases, ipam, links }] of record.endpoints) {
     if (name !== DEFAULT_NETWORK && (mode.kind !== "network" || mode.name !== name) && name !== mode.kind) {
-      throw new EngineError("not-found", `network ${name} not found`);
+      throw unknownNetwork(name);
     }
     if ((aliases ?? []).length > 0) {
       throw new EngineError("invalid", "network-scoped aliases are only supported for user-defined networks");
@@ -81,7 +81,7 @@ function attachMode({ hostConfig, config }: ContainerRecord): NetworkAttachMode 
       return `container:${mode.reference}`;
     case "network":
       if (mode.name === DEFAULT_NETWORK) return "bridge";
-      throw new EngineError("not-found", `network ${mode.name} not found`);
+      throw unknownNetwork(mode.name);
   }
 }
 
@@ -114,4 +114,9 @@ export function networkOwner({ networkMode }: HostConfig): ContainerId | undefin
   const mode = parseNetworkMode(networkMode);
   // Create has replaced the name by the id.
   return mode.kind === "container" ? (mode.reference as ContainerId) : undefined;
+}
+
+/** Not "not found": of a create, clients take that for the image, and pull it. */
+function unknownNetwork(name: string): EngineError {
+  return new EngineError("invalid", `network ${name} not found`, { hint: "darse network ls" });
 }

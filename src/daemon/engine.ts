@@ -29,6 +29,7 @@ import type { Configuration } from "./configuration.ts";
 import { containerFilesRoutes } from "./container-files.ts";
 import { EventBus } from "./events.ts";
 import type { Route } from "./http/route.ts";
+import { absentRoutes } from "./routes/absent.ts";
 import { buildRoutes } from "./routes/build.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { watchRoutes } from "./routes/containers-watch.ts";
@@ -194,6 +195,7 @@ export class Engine implements AsyncDisposable {
         containerNames: () => new Map(containers.list(EVERY).map(({ id, name }) => [id, name])),
       }),
       ...imageRoutes({ images, usersOf: (id) => usersOf(containers, id), clock }),
+      ...absentRoutes(),
     ];
     return new Engine(routes, disposal.move());
   }

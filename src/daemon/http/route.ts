@@ -76,8 +76,8 @@ export interface Route {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   /** `/containers/{id}/json`; `{name...}` may hold slashes. */
   readonly path: string;
-  /** Why this engine has no more than the refusal that `handle` gives; absent for an endpoint that does its work. */
-  readonly missing?: string;
+  /** Why this engine has no more than the refusal that `handle` gives; not set for an endpoint that does its work. */
+  readonly missing?: { readonly isPlanned: boolean; readonly why: string };
   handle(request: RouteRequest): Promise<Reply>;
 }
 
@@ -85,14 +85,15 @@ export const NO_CONTENT: Reply = { kind: "empty", status: 204 };
 export const NOT_MODIFIED: Reply = { kind: "empty", status: 304 };
 export const HIJACKED: Reply = { kind: "hijacked" };
 
-/** An endpoint of the API that answers 501 so far. @param hint what to use instead */
+/** An endpoint of the API that answers 501. @param hint what to use instead */
 export function notYet(
   method: Route["method"],
   path: string,
-  { missing, hint }: { readonly missing: string; readonly hint: string },
+  options: { readonly missing: string; readonly hint: string; readonly isPlanned?: boolean },
 ): Route {
-  const refusal = new EngineError("unsupported", `Cannot ${method} ${path}: ${missing}`, { hint });
-  return { method, path, missing, handle: () => Promise.reject(refusal) };
+  const { missing: why, hint, isPlanned = true } = options;
+  const refusal = new EngineError("unsupported", `Cannot ${method} ${path}: ${why}`, { hint });
+  return { method, path, missing: { isPlanned, why }, handle: () => Promise.reject(refusal) };
 }
 
 export function json(body: unknown, status = 200): Reply {

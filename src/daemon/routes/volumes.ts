@@ -60,6 +60,7 @@ export function volumeRoutes({ volumes, pathOf }: VolumeRoutesOptions): Route[] 
     notYet("PUT", "/volumes/{name}", {
       missing: "only volumes of a swarm can be changed, and this engine has no swarm mode",
       hint: "make another volume: POST /volumes/create",
+      isPlanned: false,
     }),
   ];
 }

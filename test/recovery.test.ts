@@ -83,10 +83,10 @@ test("a container with --rm that ends while the engine is away is removed when i
 
 test("images and named volumes are there after kill -9", async () => {
   await out("run", "--rm", "-v", "keeps:/data", "busybox", "sh", "-c", "echo kept > /data/f");
-  const before = await out("images", "--no-trunc");
+  const before = await out("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}");
   await engine.stopDaemon("SIGKILL");
   await engine.startDaemon();
-  expect(await out("images", "--no-trunc")).toBe(before);
+  expect(await out("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")).toBe(before);
   expect(await out("run", "--rm", "-v", "keeps:/data", "busybox", "cat", "/data/f")).toBe("kept\n");
 }, 60_000);
 

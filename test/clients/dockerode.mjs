@@ -282,9 +282,12 @@ const facts = {
   },
 
   async "stop sends the stop signal, and kills after its time"() {
-    const Cmd = ["sh", "-c", "trap 'exit 9' USR1; while :; do sleep 0.05; done"];
+    const Cmd = ["sh", "-c", "trap 'exit 9' USR1; echo ready; while :; do sleep 0.05; done"];
     await withContainer({ Cmd, StopSignal: "SIGUSR1" }, async (container) => {
       await container.start();
+      const log = await container.logs({ stdout: true, follow: true });
+      await new Promise((resolve) => log.once("data", resolve));
+      log.destroy();
       await container.stop({ t: 5 });
       assert.equal((await container.inspect()).State.ExitCode, 9);
     });

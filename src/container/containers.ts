@@ -88,6 +88,8 @@ export class Containers {
 
   /** @throws {EngineError} see `createContainer` */
   async create(request: CreateRequest, signal: AbortSignal): Promise<CreatedContainer> {
+    // whoever creates most often starts within milliseconds
+    this.#world.runtime.anticipate();
     return await createContainer(this.#world, request, signal);
   }
 

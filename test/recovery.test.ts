@@ -96,3 +96,59 @@ test("a second engine on the same root is refused by name of the first", async (
   expect(second.code).toBe(17);
   expect(second.stderr).toContain(`engine with pid ${engine.pid} at ${engine.socket}`);
 });
+
+test("fifty containers that run, log, restart and exit survive an engine that is killed again and again", async () => {
+  const kinds = [
+    { name: "runs", flags: [], script: "while :; do sleep 1; done" },
+    {
+      name: "logs",
+      flags: [],
+      script: "i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo $i; sleep 0.05; done; exit 5",
+    },
+    { name: "restarts", flags: ["--restart", "always"], script: "sleep 0.7; exit 1" },
+    { name: "exits", flags: [], script: "sleep 1.5; echo over; exit 9" },
+    { name: "vanishes", flags: ["--rm"], script: "sleep 1" },
+  ];
+  const members = Array.from({ length: 50 }, (_, index) => kinds[index % kinds.length] ?? kinds[0]);
+  const names = members.map((kind, index) => `${kind?.name}-${index}`);
+  const of = (kind: string): string[] => names.filter((name) => name.startsWith(kind));
+  await Promise.all(
+    members.map((kind, index) =>
+      out(
+        "run",
+        "-d",
+        "--name",
+        names[index] ?? "",
+        ...(kind?.flags ?? []),
+        "busybox",
+        "sh",
+        "-c",
+        kind?.script ?? "",
+      ),
+    ),
+  );
+  const pids = await out("inspect", "--format", "{{.State.Pid}}", ...of("runs"));
+
+  for (let round = 0; round < 4; round++) {
+    await engine.stopDaemon("SIGKILL");
+    await Bun.sleep(300);
+    await engine.startDaemon();
+    await Bun.sleep(300);
+  }
+
+  const states = (kind: string): Promise<string> =>
+    out("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", ...of(kind));
+  await eventually(async () => (await states("logs")) === "exited 5\n".repeat(10));
+  expect(await states("exits")).toBe("exited 9\n".repeat(10));
+  expect(await out("inspect", "--format", "{{.State.Pid}}", ...of("runs"))).toBe(pids);
+  for (const name of of("logs")) {
+    expect(await out("logs", name)).toBe(Array.from({ length: 60 }, (_, line) => `${line + 1}\n`).join(""));
+  }
+  for (const name of of("exits")) expect(await out("logs", name)).toBe("over\n");
+  await eventually(async () => (await out("ps", "-aq", "--filter", "name=vanishes")) === "");
+  const counts = await out("inspect", "--format", "{{.RestartCount}} {{.State.Status}}", ...of("restarts"));
+  expect(counts.trim().split("\n")).toHaveLength(10);
+  expect(counts).not.toMatch(/exited|dead|created/);
+  await out("rm", "-f", ...names.filter((name) => !name.startsWith("vanishes")));
+  expect(await out("ps", "-aq")).toBe("");
+}, 120_000);

@@ -57,6 +57,7 @@ export class Execs {
 
   /** @throws {EngineError} conflict unless the container runs; invalid for the command or the user */
   create(reference: string, request: ExecRequest): Exec {
+    this.#world.runtime.anticipate();
     const record = this.#world.registry.get(reference);
     if (request.command.length === 0) throw new EngineError("invalid", "No exec command specified");
     requireRunning(record);

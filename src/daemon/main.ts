@@ -1,7 +1,8 @@
 import { writeSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { EngineError, errorMessage } from "#base/errors.ts";
-import { jsonLogger } from "#base/log.ts";
+import { EngineError, errorMessage, isErrno } from "#base/errors.ts";
+import { jsonLogger, type Logger } from "#base/log.ts";
+import type { Kernel } from "#linux/kernel.ts";
 import { openKernel } from "#linux/real-kernel.ts";
 import { layout } from "#store/layout.ts";
 import { type Configuration, DAEMON_USAGE, parseConfiguration } from "./configuration.ts";
@@ -41,7 +42,7 @@ async function serve(configuration: Configuration): Promise<void> {
   const paths = layout(configuration.root, configuration.run);
   const kernel = openKernel();
   using _lock = await lockRoot(kernel, configuration.root, configuration.sockets[0] ?? paths.socket);
-  kernel.joinRootCgroups();
+  joinRootCgroups(kernel, log);
   await using engine = await Engine.open({ configuration, paths, kernel, log });
   await using server = new ApiServer(engine.routes, log);
   await writeFile(paths.pidFile, `${process.pid}\n`);
@@ -49,6 +50,16 @@ async function serve(configuration: Configuration): Promise<void> {
   log.info("the engine answers", { sockets: configuration.sockets, root: configuration.root });
   log.info("stopping", { signal: await stop });
   await Promise.all([paths.pidFile, ...configuration.sockets].map((path) => rm(path, { force: true })));
+}
+
+/** Else containers would be held to the limits of the shell that started us. A host that does not let us is worked with. */
+function joinRootCgroups(kernel: Kernel, log: Logger): void {
+  try {
+    kernel.joinRootCgroups();
+  } catch (error) {
+    if (!isErrno(error, "EACCES", "EBUSY", "ENOENT", "EOPNOTSUPP", "EPERM", "EROFS")) throw error;
+    log.warn("containers may be held to the limits of whoever started the engine", { error });
+  }
 }
 
 function signalled(...signals: NodeJS.Signals[]): Promise<string> {

@@ -29,7 +29,6 @@ export const libc = dlopen("libc.so.6", {
   write: { args: ["i32", "ptr", "u64"], returns: "i32" },
   lseek: { args: ["i32", "i64", "i32"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
-  ftruncate: { args: ["i32", "i64"], returns: "i32" },
   fstatfs: { args: ["i32", "ptr"], returns: "i32" },
   fcntl: { args: ["i32", "i32", "u64"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },

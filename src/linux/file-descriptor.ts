@@ -26,11 +26,6 @@ export function syncFd(fd: number): void {
   check(libc.fsync(fd), "fsync");
 }
 
-/** Sets the length of a file; a longer one gets a hole. */
-export function truncateFd(fd: number, sizeBytes: number): void {
-  check(libc.ftruncate(fd, sizeBytes), "ftruncate");
-}
-
 /** Clears set-id bits, so comes before `chmodFd`. */
 export function chownFd(fd: number, uid: number, gid: number): void {
   check(libc.fchown(fd, uid, gid), "fchown");

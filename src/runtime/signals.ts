@@ -24,14 +24,6 @@ export function parseSignal(text: string): number {
   return number;
 }
 
-/** `SIGKILL` for 9, `SIGRTMIN+3` for 37; the number itself where it has no name. */
-export function signalName(number: number): string {
-  if (number === FIRST_REALTIME) return "SIGRTMIN";
-  if (number > FIRST_REALTIME && number <= LAST_REALTIME) return `SIGRTMIN+${number - FIRST_REALTIME}`;
-  const name = NAMES[number];
-  return number > 0 && name !== undefined ? `SIG${name}` : String(number);
-}
-
 function signalNumber(text: string): number | undefined {
   if (/^\d{1,2}$/.test(text)) {
     const number = Number(text);

@@ -14,18 +14,17 @@ const KIND: Readonly<Record<number, ErrorKind>> = {
 export class ApiError extends EngineError {
   readonly status: number;
 
-  constructor(status: number, message: string, hint?: string) {
-    super(KIND[status] ?? "internal", message, hint === undefined ? {} : { hint });
+  constructor(status: number, message: string) {
+    super(KIND[status] ?? "internal", message);
     this.status = status;
   }
 
-  /** From the body of an answer: `{"message"}`, with our engine also `{"hint"}`; else the text as it is. */
+  /** From the body of an answer: `{"message"}`, what mends it on a line of its own; else the text as it is. */
   static from(status: number, body: string): ApiError {
     try {
       const decoded: unknown = JSON.parse(body);
       if (typeof decoded === "object" && decoded !== null && "message" in decoded) {
-        const hint = "hint" in decoded && typeof decoded.hint === "string" ? decoded.hint : undefined;
-        return new ApiError(status, String(decoded.message), hint);
+        return new ApiError(status, String(decoded.message));
       }
     } catch {
       // Not JSON: a proxy or a very old server; its text is the best there is.

@@ -69,17 +69,17 @@ for (const [name, one] of dials) {
     expect(url).toBe("/v1.41/version");
   });
 
-  test(`[${name}] an error has the engine's message, its kind by the status, and the hint`, async () => {
+  test(`[${name}] an error has the engine's message, hint included, and its kind by the status`, async () => {
     const path = await serve((_, response) => {
       response.writeHead(404, { "Content-Type": "application/json" });
-      response.end('{"message":"No such container: x","hint":"darse ps -a"}\n');
+      response.end('{"message":"No such container: x\\ndarse ps -a"}\n');
     });
     const error = await clientOf(path)
       .startContainer("x")
       .catch((failure: unknown) => failure);
     expect(error).toBeInstanceOf(ApiError);
     expect(EngineError.is(error, "not-found")).toBe(true);
-    expect(error).toMatchObject({ message: "No such container: x", hint: "darse ps -a", status: 404 });
+    expect(error).toMatchObject({ message: "No such container: x\ndarse ps -a", status: 404 });
   });
 
   test(`[${name}] 304 is success that says so`, async () => {

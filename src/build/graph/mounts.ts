@@ -4,25 +4,11 @@ import type { StepMount } from "./run-operation.ts";
 
 /** A mount of RUN with its variables replaced; `from` still names a stage or an image. */
 export type MountRequest =
-  | {
-      readonly type: "bind";
-      readonly target: string;
+  | (Omit<Extract<StepMount, { type: "bind" }>, "input"> & { readonly from: string | undefined })
+  | (Omit<Extract<StepMount, { type: "cache" }>, "seed"> & {
       readonly from: string | undefined;
       readonly source: string;
-      readonly isReadOnly: boolean;
-    }
-  | {
-      readonly type: "cache";
-      readonly target: string;
-      readonly id: string;
-      readonly sharing: "shared" | "private" | "locked";
-      readonly isReadOnly: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-      readonly from: string | undefined;
-      readonly source: string;
-    }
+    })
   | Extract<StepMount, { type: "tmpfs" }>
   /** Nobody can give these here: skipped, or refused when they are required. */
   | { readonly type: "secret" | "ssh"; readonly id: string; readonly isRequired: boolean };

@@ -113,7 +113,7 @@ test("commands of many go on after one fails; names in order, failures after, ex
     "POST /containers/a/stop": () => ({ status: 204 }),
     "POST /containers/b/stop": () => ({
       status: 404,
-      json: { message: "No such container: b", hint: "darse ps -a" },
+      json: { message: "No such container: b\ndarse ps -a" },
     }),
     "POST /containers/c/stop": () => ({ status: 304 }),
   });

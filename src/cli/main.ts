@@ -1,7 +1,8 @@
 import { PRODUCT, VERSION } from "#api/product.ts";
 import { errorMessage } from "#base/errors.ts";
 import { nearMatch } from "#base/near-match.ts";
-import { CATALOG, type CatalogEntry, type CommandGroup, findEntry, GROUPS, PROGRAMS } from "./catalog.ts";
+import { CATALOG, type CommandGroup, findEntry, GROUPS, PROGRAMS } from "./catalog.ts";
+import type { CatalogEntry } from "./catalog/entry.ts";
 import type { Command } from "./command.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { describeError } from "./describe-error.ts";

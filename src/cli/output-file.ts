@@ -3,6 +3,25 @@ import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { EngineError, isErrno } from "#base/errors.ts";
+import type { Output } from "./output.ts";
+
+export interface ArchiveTarget {
+  /** `--output`; standard output when it is not given. */
+  readonly output: string | undefined;
+  readonly out: Output;
+}
+
+/** Prints an archive, or writes it to the file of `--output`. @throws {EngineError} invalid rather than fill a terminal */
+export async function printArchive(
+  archive: AsyncIterable<Uint8Array>,
+  { output, out }: ArchiveTarget,
+): Promise<void> {
+  if (output !== undefined) return await writeOutputFile(output, archive);
+  if (out.isTerminal) {
+    throw new EngineError("invalid", "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+  }
+  for await (const chunk of archive) await out.stream(chunk);
+}
 
 /**
  * Writes the file of `--output`: aside first, then renamed, so that a failure leaves neither half a file nor the old one
@@ -10,7 +29,7 @@ import { EngineError, isErrno } from "#base/errors.ts";
  *
  * @throws {EngineError} not-found when its directory is not there
  */
-export async function writeOutputFile(path: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeOutputFile(path: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
   const aside = `${path}.${process.pid}.tmp`;
   try {
     await pipeline(archive, createWriteStream(aside, { mode: 0o600 }));

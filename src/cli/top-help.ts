@@ -1,4 +1,5 @@
-import { CATALOG, type CommandGroup, GROUPS, PROGRAMS, type Section } from "./catalog.ts";
+import { CATALOG, type CommandGroup, GROUPS, PROGRAMS } from "./catalog.ts";
+import type { Section } from "./catalog/entry.ts";
 import { globalFlags } from "./global-flags.ts";
 import { commandList, flagUsages } from "./help.ts";
 
@@ -17,7 +18,7 @@ export function programHelp(columns: number): string {
       width,
     )}`,
     `Engine Commands:\n${commandList(PROGRAMS, width)}`,
-    `Commands:\n${commandList(rows("Commands"), width)}`,
+    `Commands:\n${commandList(rows("Commands").toSorted(byName), width)}`,
     `Global Options:\n${flagUsages(globalFlags, columns)}`,
   ];
   return `Usage:  darse [OPTIONS] COMMAND
@@ -30,12 +31,14 @@ Run 'darse COMMAND --help' for more information on a command.
 `;
 }
 
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
+
 /** `darse container`: the commands below a group. */
 export function groupHelp(group: CommandGroup): string {
   const rows = CATALOG.flatMap(({ paths, summary }) => {
     const path = paths.find((one) => one.startsWith(`${group.name} `));
     return path === undefined ? [] : [[path.slice(group.name.length + 1), summary] as const];
-  }).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  }).toSorted(byName);
   return `Usage:  darse ${group.name} COMMAND
 
 ${group.summary}

@@ -7,6 +7,7 @@ import { ellipsis } from "../format/ellipsis.ts";
 import { humanDuration } from "../format/human-time.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
 import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+import { platformJson } from "../specs/platform.ts";
 
 const LIST: ListFormat = {
   headers: {
@@ -39,7 +40,9 @@ export const history = command({
     quiet: { type: "bool", short: "q", help: "Only show image IDs" },
   },
   async run([name = ""], flags, context) {
-    const items = await context.client.imageHistory(name, { platform: flags.platform });
+    const items = await context.client.imageHistory(name, {
+      platform: flags.platform && platformJson(flags.platform),
+    });
     const options = { isCut: !flags.noTrunc, isHuman: flags.human, nowMs: context.now() };
     const rows = items.map((item) => historyRow(item, options));
     context.out.write(await renderList(LIST, rows, { format: flags.format, isQuiet: flags.quiet }));

@@ -3,6 +3,7 @@ import { type CommandContext, command } from "../command.ts";
 import { describeError } from "../describe-error.ts";
 import { Template } from "../format/template.ts";
 import { FORMAT_HELP } from "../format-flag.ts";
+import { platformJson } from "../specs/platform.ts";
 
 const formatFlag = { type: "string", short: "f", help: FORMAT_HELP } as const;
 
@@ -84,7 +85,8 @@ If the image or the server is not multi-platform capable, the command will error
     },
   },
   run(args, { format, platform }, context) {
-    const get = (id: string): Promise<unknown> => context.client.inspectImageRaw(id, { platform });
+    const query = { platform: platform && platformJson(platform) };
+    const get = (id: string): Promise<unknown> => context.client.inspectImageRaw(id, query);
     return inspectAll(args, { format, get }, context);
   },
 });

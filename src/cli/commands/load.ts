@@ -1,6 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
 import { showProgress } from "../progress-view.ts";
+import { platformJson } from "../specs/platform.ts";
 import { readFileChunks } from "../user-files.ts";
 
 export const load = command({
@@ -20,7 +21,8 @@ export const load = command({
       throw new EngineError("invalid", "requested load from stdin, but stdin is empty");
     }
     const source = input === undefined ? context.input : readFileChunks(input);
-    await showProgress(context.client.loadImages({ quiet, platform }, source), context.out);
+    const query = { quiet: quiet || !context.out.isTerminal, platform: platform.map(platformJson) };
+    await showProgress(context.client.loadImages(query, source), context.out);
     return 0;
   },
 });

@@ -1,6 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
 import { forEachArgument } from "../for-each.ts";
+import { platformJson } from "../specs/platform.ts";
 
 export const rmi = command({
   usage: "[OPTIONS] IMAGE [IMAGE...]",
@@ -31,9 +32,3 @@ export const rmi = command({
     });
   },
 });
-
-/** `linux/arm64/v8` as the API has it: JSON of an OCI platform. */
-function platformJson(text: string): string {
-  const [os, architecture, variant] = text.split("/");
-  return JSON.stringify({ os, architecture, variant });
-}

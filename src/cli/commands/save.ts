@@ -1,6 +1,6 @@
-import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { writeOutputFile } from "../output-file.ts";
+import { printArchive } from "../output-file.ts";
+import { platformJson } from "../specs/platform.ts";
 
 export const save = command({
   usage: "[OPTIONS] IMAGE [IMAGE...]",
@@ -14,14 +14,8 @@ export const save = command({
     },
   },
   async run(names, { output, platform }, context) {
-    const archive = context.client.saveImages(names, platform);
-    if (output !== undefined) await writeOutputFile(output, archive);
-    else if (context.out.isTerminal) {
-      throw new EngineError(
-        "invalid",
-        "cowardly refusing to save to a terminal. Use the -o flag or redirect",
-      );
-    } else for await (const chunk of archive) await context.out.stream(chunk);
+    const archive = context.client.saveImages(names, platform.map(platformJson));
+    await printArchive(archive, { output, out: context.out });
     return 0;
   },
 });

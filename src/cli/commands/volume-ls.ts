@@ -1,4 +1,5 @@
 import type { VolumeDocument } from "#api/volumes.ts";
+import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
 import { parseFilters } from "../filters.ts";
 import { labelColumns } from "../format/label-columns.ts";
@@ -23,6 +24,11 @@ export const listVolumes = command({
   usage: "[OPTIONS]",
   arguments: { min: 0, max: 0 },
   flags: {
+    cluster: {
+      type: "bool",
+      hidden: true,
+      help: "Display only cluster volumes, and use cluster volume list formatting",
+    },
     filter: {
       type: "list",
       short: "f",
@@ -32,7 +38,10 @@ export const listVolumes = command({
     format: { type: "string", help: TABLE_FORMAT_HELP },
     quiet: { type: "bool", short: "q", help: "Only display volume names" },
   },
-  async run(_args, { filter, format, quiet }, context) {
+  async run(_args, { cluster, filter, format, quiet }, context) {
+    if (cluster) {
+      throw new EngineError("unsupported", "Cannot list cluster volumes: there is no swarm mode");
+    }
     const { Volumes: volumes } = await context.client.volumes.list(parseFilters(filter));
     context.out.write(await renderList(LIST, (volumes ?? []).map(volumeRow), { format, isQuiet: quiet }));
     return 0;

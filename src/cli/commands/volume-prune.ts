@@ -1,3 +1,4 @@
+import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { parseFilters } from "../filters.ts";
@@ -12,11 +13,14 @@ export const pruneVolumes = command({
     force: { type: "bool", short: "f", help: "Do not prompt for confirmation" },
   },
   async run(_args, { all, filter, force }, context) {
+    const filters = parseFilters(filter);
+    if (all && filters["all"] !== undefined) {
+      throw new EngineError("invalid", "conflicting options: cannot specify both --all and --filter all=1");
+    }
     const which = all ? "all" : "anonymous";
     const warning = `This will remove ${which} local volumes not used by at least one container.`;
     if (!force && !(await confirm(context, warning))) return 0;
-    const filters = parseFilters([...filter, ...(all ? ["all=true"] : [])]);
-    const report = await context.client.volumes.prune(filters);
+    const report = await context.client.volumes.prune({ ...filters, ...(all && { all: ["true"] }) });
     const names = report.VolumesDeleted ?? [];
     printPruneReport(context.out, { heading: "Deleted Volumes:", names, bytes: report.SpaceReclaimed });
     return 0;

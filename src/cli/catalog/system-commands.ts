@@ -1,0 +1,27 @@
+import { type CatalogEntry, common, entry } from "./entry.ts";
+
+/** Commands on the engine, and on objects of any kind. */
+export const SYSTEM_COMMANDS: readonly CatalogEntry[] = [
+  entry(
+    "version",
+    "Show the Darse version information",
+    async () => (await import("../commands/version.ts")).version,
+    common,
+  ),
+  entry(
+    "info",
+    "Display system-wide information",
+    async () => (await import("../commands/info.ts")).info,
+    common,
+  ),
+  entry(
+    "events",
+    "Get real time events from the server",
+    async () => (await import("../commands/events.ts")).events,
+  ),
+  entry(
+    "inspect",
+    "Return low-level information on Docker objects",
+    async () => (await import("../commands/inspect.ts")).inspect,
+  ),
+];

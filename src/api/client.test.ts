@@ -65,7 +65,7 @@ for (const [name, one] of dials) {
       url = request.url ?? "";
       response.end("{}");
     });
-    await clientOf(path, new ApiVersion(1, 41)).version();
+    await clientOf(path, new ApiVersion(1, 41)).system.version();
     expect(url).toBe("/v1.41/version");
   });
 
@@ -110,7 +110,7 @@ for (const [name, one] of dials) {
     async function* body(): AsyncGenerator<Uint8Array, void> {
       for (let i = 0; i < 64; i++) yield new Uint8Array(128 * 1024);
     }
-    const messages = await Array.fromAsync(clientOf(path).loadImages({}, body()));
+    const messages = await Array.fromAsync(clientOf(path).images.load({}, body()));
     expect(messages).toEqual([{ status: "begin" }, { stream: `got ${64 * 128 * 1024}` }]);
   });
 
@@ -124,7 +124,7 @@ for (const [name, one] of dials) {
     async function* endless(): AsyncGenerator<Uint8Array, void> {
       for (;;) yield new Uint8Array(64 * 1024);
     }
-    expect(Array.fromAsync(clientOf(path).buildImage({}, endless()))).rejects.toThrow(EngineError);
+    expect(Array.fromAsync(clientOf(path).images.build({}, endless()))).rejects.toThrow(EngineError);
   });
 
   test(`[${name}] a body that cannot be read ends the call with its own error`, async () => {
@@ -133,7 +133,7 @@ for (const [name, one] of dials) {
       yield new Uint8Array(10);
       throw new Error("disk is gone");
     }
-    expect(Array.fromAsync(clientOf(path).buildImage({}, broken()))).rejects.toThrow("disk is gone");
+    expect(Array.fromAsync(clientOf(path).images.build({}, broken()))).rejects.toThrow("disk is gone");
   });
 
   test(`[${name}] a large answer is read under back-pressure`, async () => {
@@ -142,7 +142,7 @@ for (const [name, one] of dials) {
       response.end();
     });
     let size = 0;
-    for await (const chunk of clientOf(path).saveImages(["a"], [])) {
+    for await (const chunk of clientOf(path).images.save(["a"], [])) {
       size += chunk.length;
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -216,7 +216,7 @@ for (const [name, one] of dials) {
     });
     await clientOf(path).inspectContainer("../images/x?y");
     await clientOf(path).inspectContainer("..");
-    await clientOf(path).inspectImage("host:5000/a/b@sha256:00");
+    await clientOf(path).images.inspect("host:5000/a/b@sha256:00");
     expect(urls).toEqual([
       "/containers/..%2Fimages%2Fx%3Fy/json",
       "/containers/%2E%2E/json",

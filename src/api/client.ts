@@ -1,4 +1,10 @@
-import { ApiCaller, type ApiCallerOptions, type HijackedStream, readJson } from "./api-caller.ts";
+import {
+  ApiCaller,
+  type ApiCallerOptions,
+  type HijackedStream,
+  readJson,
+  type RequestOptions,
+} from "./api-caller.ts";
 import type { ContainerInspect } from "./container-inspect.ts";
 import type {
   ContainerCreateRequest,
@@ -8,20 +14,12 @@ import type {
   ContainerWaitResponse,
   WaitCondition,
 } from "./containers.ts";
-import type { EventMessage } from "./events.ts";
 import type { ExecCreateRequest, ExecInspect, ExecStartRequest, IdResponse } from "./exec.ts";
-import type { Query } from "./http-call.ts";
-import type {
-  ImageDeleteItem,
-  ImageHistoryItem,
-  ImageInspect,
-  ImageSummary,
-  ProgressMessage,
-} from "./images.ts";
 import { FileCalls } from "./file-calls.ts";
+import { ImageCalls } from "./image-calls.ts";
 import { NetworkCalls } from "./network-calls.ts";
 import { encodeFilters, segment, trusted } from "./request-parts.ts";
-import type { SystemInfo, SystemVersion } from "./system.ts";
+import { SystemCalls } from "./system-calls.ts";
 import { VolumeCalls } from "./volume-calls.ts";
 import { WatchCalls } from "./watch-calls.ts";
 
@@ -56,14 +54,18 @@ export interface TerminalSize {
  */
 export class EngineClient {
   readonly files: FileCalls;
+  readonly images: ImageCalls;
   readonly volumes: VolumeCalls;
   readonly networks: NetworkCalls;
+  readonly system: SystemCalls;
   readonly watch: WatchCalls;
   readonly #caller: ApiCaller;
 
   constructor(options: ApiCallerOptions) {
     this.#caller = new ApiCaller(options);
     this.files = new FileCalls(this.#caller);
+    this.images = new ImageCalls(this.#caller);
+    this.system = new SystemCalls(this.#caller);
     this.volumes = new VolumeCalls(this.#caller);
     this.networks = new NetworkCalls(this.#caller);
     this.watch = new WatchCalls(this.#caller);
@@ -182,116 +184,15 @@ export class EngineClient {
     await this.#post(`/exec/${segment(id)}/resize`, { h: size.rows, w: size.columns });
   }
 
-  listImages(query: { all?: boolean; digests?: boolean }, filters: Filters = {}): Promise<ImageSummary[]> {
-    return this.#json("GET", "/images/json", { query: { ...query, filters: encodeFilters(filters) } });
-  }
-
-  inspectImage(name: string): Promise<ImageInspect> {
-    return this.#json("GET", `/images/${imageName(name)}/json`);
-  }
-
-  /** The document as the engine wrote it, for `inspect`. */
-  inspectImageRaw(name: string, query: { platform?: string | undefined } = {}): Promise<unknown> {
-    return this.#caller.json({ method: "GET", path: `/images/${imageName(name)}/json`, query });
-  }
-
-  imageHistory(name: string, query: { platform?: string | undefined }): Promise<ImageHistoryItem[]> {
-    return this.#json("GET", `/images/${imageName(name)}/history`, { query });
-  }
-
-  async tagImage(name: string, query: { repo: string; tag: string | undefined }): Promise<void> {
-    await this.#post(`/images/${imageName(name)}/tag`, query);
-  }
-
-  removeImage(
-    name: string,
-    query: { force?: boolean; noprune?: boolean; platforms?: readonly string[] },
-  ): Promise<ImageDeleteItem[]> {
-    return this.#json("DELETE", `/images/${imageName(name)}`, { query });
-  }
-
-  pullImage(
-    query: { fromImage: string; tag?: string | undefined; platform?: string | undefined },
-    auth?: string,
-    signal?: AbortSignal,
-  ): AsyncIterable<ProgressMessage> {
-    const headers: Record<string, string> = auth === undefined ? {} : { "X-Registry-Auth": auth };
-    return this.#progress({ method: "POST", path: "/images/create", query, headers, signal });
-  }
-
-  /** `body` is the tar when `fromSrc` is `-`. */
-  importImage(query: Query, body: AsyncIterable<Uint8Array> | undefined): AsyncIterable<ProgressMessage> {
-    return this.#progress({ method: "POST", path: "/images/create", query, body, headers: tar(body) });
-  }
-
-  loadImages(
-    query: { quiet?: boolean; platform?: readonly string[] },
-    body: AsyncIterable<Uint8Array>,
-  ): AsyncIterable<ProgressMessage> {
-    return this.#progress({ method: "POST", path: "/images/load", query, body, headers: tar(body) });
-  }
-
-  async *saveImages(names: readonly string[], platform: readonly string[]): AsyncGenerator<Uint8Array, void> {
-    const answer = await this.#caller.send({
-      method: "GET",
-      path: "/images/get",
-      query: { names, platform },
-    });
-    yield* answer.body;
-  }
-
-  /** `context` is a tar; the body is left out when the engine fetches the context itself (`remote`). */
-  buildImage(
-    query: Query,
-    context: AsyncIterable<Uint8Array> | undefined,
-    signal?: AbortSignal,
-  ): AsyncIterable<ProgressMessage> {
-    return this.#progress({
-      method: "POST",
-      path: "/build",
-      query,
-      body: context,
-      headers: tar(context),
-      signal,
-    });
-  }
-
-  version(): Promise<SystemVersion> {
-    return this.#json("GET", "/version");
-  }
-
-  info(): Promise<SystemInfo> {
-    return this.#json("GET", "/info");
-  }
-
-  async *events(
-    query: { since?: string | undefined; until?: string | undefined },
-    filters: Filters,
-  ): AsyncGenerator<EventMessage, void> {
-    const all = { ...query, filters: encodeFilters(filters) };
-    for await (const value of this.#caller.lines({ method: "GET", path: "/events", query: all })) {
-      yield trusted<EventMessage>(value);
-    }
-  }
-
-  async #json<T>(method: string, path: string, more: { query?: Query; json?: unknown } = {}): Promise<T> {
+  async #json<T>(
+    method: string,
+    path: string,
+    more: Pick<RequestOptions, "query" | "json"> = {},
+  ): Promise<T> {
     return trusted<T>(await this.#caller.json({ method, path, ...more }));
   }
 
-  #post(path: string, query?: Query): Promise<"done" | "not-modified"> {
+  #post(path: string, query?: RequestOptions["query"]): Promise<"done" | "not-modified"> {
     return this.#caller.empty({ method: "POST", path, query });
   }
-
-  async *#progress(request: Parameters<ApiCaller["lines"]>[0]): AsyncGenerator<ProgressMessage, void> {
-    for await (const value of this.#caller.lines(request)) yield trusted<ProgressMessage>(value);
-  }
-}
-
-/** An image name keeps its slashes and colons. */
-function imageName(name: string): string {
-  return name.split("/").map(segment).join("/").replaceAll("%3A", ":").replaceAll("%40", "@");
-}
-
-function tar(body: unknown): Record<string, string> {
-  return body === undefined ? {} : { "Content-Type": "application/x-tar" };
 }

@@ -146,3 +146,18 @@ export interface RegistryAuth {
   readonly identitytoken?: string | undefined;
   readonly registrytoken?: string | undefined;
 }
+
+/** `GET /images/search` is a list of these. */
+export interface ImageSearchItem {
+  readonly name: string;
+  readonly description: string;
+  readonly is_official: boolean;
+  readonly is_automated?: boolean | undefined;
+  readonly star_count: number;
+}
+
+/** `POST /images/prune` */
+export interface ImagePruneReport {
+  readonly ImagesDeleted: readonly ImageDeleteItem[] | null;
+  readonly SpaceReclaimed: number;
+}

@@ -124,3 +124,10 @@ export interface SystemInfo {
   readonly Warnings: readonly string[] | null;
   readonly CDISpecDirs: readonly string[] | null;
 }
+
+/** `POST /auth` */
+export interface LoginResponse {
+  readonly Status: string;
+  /** To be kept instead of the password, where the registry gives one. */
+  readonly IdentityToken?: string | undefined;
+}

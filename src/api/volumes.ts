@@ -9,6 +9,8 @@ export interface VolumeDocument {
   readonly Name: string;
   readonly Options: Readonly<Record<string, string>> | null;
   readonly Scope: "local" | "global";
+  /** Where `system df` measured it. */
+  readonly UsageData?: { readonly Size: number; readonly RefCount: number } | null | undefined;
 }
 
 /** `GET /volumes`. */

@@ -6,6 +6,8 @@ import { UsageError } from "./usage-error.ts";
 export interface CommandSpec<F extends FlagSpecs> {
   /** What follows the name in its usage line: `[OPTIONS] CONTAINER [CONTAINER...]`. */
   readonly usage: string;
+  /** For help, where one sentence is not enough; else the catalogue's summary stands there. */
+  readonly about?: string;
   /** How many arguments; `max` absent: any number from `min`. */
   readonly arguments: { readonly min: number; readonly max?: number };
   readonly flags: F;
@@ -30,6 +32,7 @@ export interface CommandContext extends Context {
 /** A declared command, whatever its flags. */
 export interface Command {
   readonly usage: string;
+  readonly about: string | undefined;
   readonly flags: FlagSpecs;
   readonly failureCode: number;
   readonly isVerboseInFailure: boolean;
@@ -45,6 +48,7 @@ export type Prepared =
 export function command<const F extends FlagSpecs>(spec: CommandSpec<F>): Command {
   return {
     usage: spec.usage,
+    about: spec.about,
     flags: spec.flags,
     failureCode: spec.failureCode ?? 1,
     isVerboseInFailure: spec.isVerboseInFailure ?? false,

@@ -10,6 +10,8 @@ export interface Context {
   readonly out: Output;
   readonly error: Output;
   readonly input: Input;
+  /** The folder of client settings; it need not be there. */
+  readonly configFolder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Epoch milliseconds. */
   readonly now: () => number;

@@ -6,7 +6,11 @@ import type { FlagSpecs } from "./flags.ts";
 
 /** Flags that stand before the command. */
 export const globalFlags = {
-  config: { type: "string", hidden: true, help: "Location of client config files" },
+  config: {
+    type: "string",
+    defaultText: '"~/.docker"',
+    help: "Location of client config files",
+  },
   context: { type: "string", short: "c", hidden: true, help: "Name of the context to use" },
   debug: { type: "bool", short: "D", help: "Enable debug mode" },
   host: { type: "list", short: "H", help: "Daemon socket to connect to" },
@@ -39,6 +43,8 @@ export interface Target {
   readonly apiVersion: ApiVersion | undefined;
   /** Set when no engine was named: the one that is started when none answers. */
   readonly start: { readonly root: string | undefined; readonly run: string } | undefined;
+  /** The folder of client settings: `--config`, `DOCKER_CONFIG`, or `.docker` at home. */
+  readonly configFolder: string;
 }
 
 /** @throws {EngineError} for a host, context or version that cannot be used, by its name */
@@ -60,9 +66,12 @@ export function resolveTarget(
   if (flags.host.length > 1) throw new EngineError("invalid", "specify only one -H");
   const apiVersion = pinnedVersion(env["DOCKER_API_VERSION"]);
   const named = flags.host[0] ?? (flags.run === undefined ? env["DOCKER_HOST"] : undefined);
-  if (named !== undefined && named !== "") return { host: parseHost(named), apiVersion, start: undefined };
+  const configFolder = flags.config || env["DOCKER_CONFIG"] || `${env["HOME"] || ""}/.docker`;
+  if (named !== undefined && named !== "")
+    return { host: parseHost(named), apiVersion, start: undefined, configFolder };
   const run = flags.run ?? "/run/darse";
-  return { host: { kind: "unix", path: `${run}/darse.sock` }, apiVersion, start: { root: flags.root, run } };
+  const host: Host = { kind: "unix", path: `${run}/darse.sock` };
+  return { host, apiVersion, start: { root: flags.root, run }, configFolder };
 }
 
 function pinnedVersion(text: string | undefined): ApiVersion | undefined {

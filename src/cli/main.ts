@@ -80,7 +80,7 @@ async function runCommand(
       const help = {
         path,
         usage: command.usage,
-        summary: entry.summary,
+        summary: command.about ?? entry.summary,
         aliases: entry.paths,
         flags: command.flags,
       };

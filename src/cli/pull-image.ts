@@ -15,10 +15,10 @@ export interface PullRequest {
 export async function pullImage(context: Context, request: PullRequest): Promise<void> {
   const name = parseReference(request.name);
   const tag = name.digest ?? name.tag ?? (request.allTags ? undefined : "latest");
-  const messages = context.client.pullImage({
-    fromImage: familiarName(name),
-    tag,
-    platform: request.platform,
-  });
+  // Not loaded by commands that most often find their image here, such as run.
+  const { authHeaderFor } = await import("./config/auth-headers.ts");
+  const auth = await authHeaderFor(context, name.domain);
+  const query = { fromImage: familiarName(name), tag, platform: request.platform };
+  const messages = context.client.images.pull(query, auth);
   await showProgress(messages, request.output ?? silentOutput);
 }

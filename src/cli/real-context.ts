@@ -24,6 +24,7 @@ export function realContext(
       apiVersion: target.apiVersion,
     }),
     host: formatHost(target.host),
+    configFolder: target.configFolder,
     input: standardInput(),
     env: process.env,
     now: () => Date.now(),

@@ -34,7 +34,7 @@ export class StatsCollector {
   async followAll({ all, nowMs }: { readonly all: boolean; readonly nowMs: number }): Promise<void> {
     const filters = { type: ["container"], event: ["create", "start", "die", "destroy"] };
     // From a time before the list is read, so that none is missed in between.
-    const events = this.#client.events({ since: String(Math.floor(nowMs / 1000)) }, filters);
+    const events = this.#client.system.events({ since: String(Math.floor(nowMs / 1000)) }, filters);
     const containers = await this.#client.listContainers({ all });
     for (const { Id: id } of containers) this.#add(shortId(id), id);
     // When the engine goes away the streams of all containers end too.
@@ -66,7 +66,7 @@ export class StatsCollector {
     await within(Promise.all(firsts), PATIENCE_MS, this.#signal);
   }
 
-  async #watchEvents(events: ReturnType<EngineClient["events"]>, all: boolean): Promise<void> {
+  async #watchEvents(events: ReturnType<EngineClient["system"]["events"]>, all: boolean): Promise<void> {
     for await (const { Action: action, Actor: actor } of events) {
       if (this.#signal.aborted) return;
       const container = shortId(actor.ID);

@@ -33,12 +33,14 @@ export interface FakeWorld extends Context {
   signal(name: string): void;
 }
 
+export interface WorldOptions {
+  readonly hasTerminal?: boolean;
+  readonly configFolder?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A world with captured output, and `input` as standard input. */
-export function fakeWorld(
-  client: EngineClient,
-  input = "",
-  options: { hasTerminal?: boolean } = {},
-): FakeWorld {
+export function fakeWorld(client: EngineClient, input = "", options: WorldOptions = {}): FakeWorld {
   const handlers = new Set<{
     readonly signals: readonly string[];
     readonly handle: (signal: string) => void;
@@ -46,6 +48,7 @@ export function fakeWorld(
   return {
     client,
     host: "unix:///fake",
+    configFolder: options.configFolder ?? "/nonexistent",
     out: new CapturedOutput(options.hasTerminal),
     error: new CapturedOutput(options.hasTerminal),
     input: {
@@ -56,7 +59,7 @@ export function fakeWorld(
         if (input !== "") yield await Promise.resolve(new TextEncoder().encode(input));
       },
     },
-    env: { HOME: "/root" },
+    env: { HOME: "/root", ...options.env },
     now: () => Date.parse("2026-01-01T12:00:00Z"),
     onSignals: (signals, handle) => {
       const entry = { signals, handle };

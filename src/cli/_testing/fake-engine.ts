@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -12,6 +12,7 @@ export interface Seen {
   /** `POST /containers/create` */
   readonly call: string;
   readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
@@ -87,7 +88,8 @@ export class FakeEngine implements AsyncDisposable {
 
   #see(request: IncomingMessage, body: Buffer): Seen {
     const url = new URL(request.url ?? "/", "http://engine");
-    const seen = { call: `${request.method} ${url.pathname}`, query: url.searchParams, body };
+    const call = `${request.method} ${url.pathname}`;
+    const seen = { call, query: url.searchParams, headers: request.headers, body };
     this.seen.push(seen);
     return seen;
   }

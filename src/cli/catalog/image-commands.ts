@@ -15,6 +15,12 @@ export const IMAGE_COMMANDS: readonly CatalogEntry[] = [
     common,
   ),
   entry(
+    "image push, push",
+    "Upload an image to a registry",
+    async () => (await import("../commands/push.ts")).push,
+    common,
+  ),
+  entry(
     "image ls, image list, images",
     "List images",
     async () => (await import("../commands/images.ts")).images,
@@ -39,6 +45,11 @@ export const IMAGE_COMMANDS: readonly CatalogEntry[] = [
     "image load, load",
     "Load an image from a tar archive or STDIN",
     async () => (await import("../commands/load.ts")).load,
+  ),
+  entry(
+    "image prune",
+    "Remove unused images",
+    async () => (await import("../commands/image-prune.ts")).pruneImages,
   ),
   entry(
     "image rm, image remove, rmi",

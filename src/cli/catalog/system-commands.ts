@@ -3,6 +3,24 @@ import { type CatalogEntry, common, entry } from "./entry.ts";
 /** Commands on the engine, and on objects of any kind. */
 export const SYSTEM_COMMANDS: readonly CatalogEntry[] = [
   entry(
+    "login",
+    "Authenticate to a registry",
+    async () => (await import("../commands/login.ts")).login,
+    common,
+  ),
+  entry(
+    "logout",
+    "Log out from a registry",
+    async () => (await import("../commands/logout.ts")).logout,
+    common,
+  ),
+  entry(
+    "search",
+    "Search Docker Hub for images",
+    async () => (await import("../commands/search.ts")).search,
+    common,
+  ),
+  entry(
     "version",
     "Show the Darse version information",
     async () => (await import("../commands/version.ts")).version,

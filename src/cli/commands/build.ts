@@ -5,6 +5,7 @@ import { canonicalReference } from "#oci/reference.ts";
 import { prepareBuild } from "../build-input.ts";
 import { showBuildLive } from "../build-view.ts";
 import { type CommandContext, command } from "../command.ts";
+import { configHeader } from "../config/auth-headers.ts";
 import type { FlagSpecs, FlagValues } from "../flags.ts";
 import type { Output } from "../output.ts";
 import { showProgress } from "../progress-view.ts";
@@ -76,7 +77,8 @@ export const build = command({
     const log = isQuiet ? new HeldOutput() : undefined;
     let imageId = "";
     try {
-      const messages = context.client.buildImage({ ...query, remote, dockerfile, q: isQuiet }, body);
+      const parameters = { ...query, remote, dockerfile, q: isQuiet };
+      const messages = context.client.images.build(parameters, body, await configHeader(context));
       const onAux = (aux: unknown): void => {
         imageId = idOf(aux) ?? imageId;
       };

@@ -24,7 +24,7 @@ export const events = command({
     const time = (text: string | undefined): string | undefined =>
       text === undefined ? undefined : parseTimestamp(text, context.now());
     const query = { since: time(since), until: time(until) };
-    for await (const event of context.client.events(query, parseFilters(filter))) {
+    for await (const event of context.client.system.events(query, parseFilters(filter))) {
       context.out.write(`${print(event)}\n`);
     }
     return 0;

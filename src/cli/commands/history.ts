@@ -40,7 +40,7 @@ export const history = command({
     quiet: { type: "bool", short: "q", help: "Only show image IDs" },
   },
   async run([name = ""], flags, context) {
-    const items = await context.client.imageHistory(name, {
+    const items = await context.client.images.history(name, {
       platform: flags.platform && platformJson(flags.platform),
     });
     const options = { isCut: !flags.noTrunc, isHuman: flags.human, nowMs: context.now() };

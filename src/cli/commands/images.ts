@@ -26,7 +26,7 @@ export const images = command({
   async run([name], flags, context) {
     const reference = name === undefined ? [] : [`reference=${name}`];
     const filters = parseFilters([...flags.filter, ...reference]);
-    const found = await context.client.listImages({ all: flags.all, digests: flags.digests }, filters);
+    const found = await context.client.images.list({ all: flags.all, digests: flags.digests }, filters);
     const options = { isCut: !flags.noTrunc, nowMs: context.now() };
     const rows = found.flatMap((image) => imageRows(image, options));
     context.out.write(

@@ -23,7 +23,7 @@ export const importImage = command({
       platform,
     };
     const local = source === "-" ? context.input : readFileChunks(source);
-    await showProgress(context.client.importImage(query, isUrl ? undefined : local), context.out);
+    await showProgress(context.client.images.import(query, isUrl ? undefined : local), context.out);
     return 0;
   },
 });

@@ -9,7 +9,7 @@ export const info = command({
   arguments: { min: 0, max: 0 },
   flags: { format: { type: "string", short: "f", help: FORMAT_HELP } },
   async run(_args, { format }, context) {
-    const found = await context.client.info();
+    const found = await context.client.system.info();
     if (format === undefined || format === "") {
       context.out.write(infoText(found));
       for (const warning of found.Warnings ?? []) context.error.write(`${warning}\n`);

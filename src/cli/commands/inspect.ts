@@ -18,7 +18,7 @@ export const inspect = command({
   run(args, { format, size, type }, context) {
     const { client } = context;
     const container = (id: string): Promise<unknown> => client.inspectContainerRaw(id, { size });
-    const image = (id: string): Promise<unknown> => client.inspectImageRaw(id);
+    const image = (id: string): Promise<unknown> => client.images.inspectRaw(id);
     const network = (id: string): Promise<unknown> => client.networks.inspectRaw(id);
     const volume = (id: string): Promise<unknown> => client.volumes.inspectRaw(id);
     const byType = new Map(Object.entries({ container, image, network, volume }));
@@ -86,7 +86,7 @@ If the image or the server is not multi-platform capable, the command will error
   },
   run(args, { format, platform }, context) {
     const query = { platform: platform && platformJson(platform) };
-    const get = (id: string): Promise<unknown> => context.client.inspectImageRaw(id, query);
+    const get = (id: string): Promise<unknown> => context.client.images.inspectRaw(id, query);
     return inspectAll(args, { format, get }, context);
   },
 });

@@ -22,7 +22,7 @@ export const load = command({
     }
     const source = input === undefined ? context.input : readFileChunks(input);
     const query = { quiet: quiet || !context.out.isTerminal, platform: platform.map(platformJson) };
-    await showProgress(context.client.loadImages(query, source), context.out);
+    await showProgress(context.client.images.load(query, source), context.out);
     return 0;
   },
 });

@@ -18,7 +18,7 @@ export const rmi = command({
     return forEachArgument(args, context, async (name) => {
       const query = { force, noprune: noPrune, platforms: platform.map(platformJson) };
       try {
-        const items = await context.client.removeImage(name, query);
+        const items = await context.client.images.remove(name, query);
         return items
           .map((item) =>
             item.Deleted === undefined ? `Untagged: ${item.Untagged}` : `Deleted: ${item.Deleted}`,

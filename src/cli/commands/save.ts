@@ -14,7 +14,7 @@ export const save = command({
     },
   },
   async run(names, { output, platform }, context) {
-    const archive = context.client.saveImages(names, platform.map(platformJson));
+    const archive = context.client.images.save(names, platform.map(platformJson));
     await printArchive(archive, { output, out: context.out });
     return 0;
   },

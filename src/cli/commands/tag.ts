@@ -7,7 +7,7 @@ export const tag = command({
   flags: {},
   async run([source = "", target = ""], _flags, context) {
     const name = parseReference(target);
-    await context.client.tagImage(source, { repo: familiarName(name), tag: name.tag ?? "latest" });
+    await context.client.images.tag(source, { repo: familiarName(name), tag: name.tag ?? "latest" });
     return 0;
   },
 });

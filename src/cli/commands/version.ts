@@ -22,7 +22,7 @@ export const version = command({
     let server: SystemVersion | undefined;
     let failure: unknown;
     try {
-      server = await context.client.version();
+      server = await context.client.system.version();
     } catch (error) {
       failure = error;
     }

@@ -2,7 +2,7 @@
 export const SYSTEMD_RESOLV_CONF = "/run/systemd/resolve/resolv.conf";
 
 /** Public resolvers for a host that has none but itself (Docker's choice). */
-const FALLBACK_SERVERS = ["8.8.8.8", "8.8.4.4"];
+export const FALLBACK_SERVERS = ["8.8.8.8", "8.8.4.4"];
 
 /** What `--dns`, `--dns-search` and `--dns-option` ask for; each given list takes the place of the host's. */
 export interface DnsOverrides {

@@ -39,6 +39,8 @@ const received = new Uint8Array(RECEIVE_BYTES);
 /** The kernel's own numbers of the families we speak. */
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
+const NFNL_MSG_BATCH_BEGIN = 16;
+const NFNL_MSG_BATCH_END = 17;
 
 /** One request: `operation` completes the sentence "Cannot …" and names the device. */
 export interface NetlinkRequest {
@@ -79,14 +81,33 @@ export class NetlinkSocket implements Disposable {
    * @throws {NetlinkError}
    */
   request(...requests: readonly NetlinkRequest[]): void {
+    this.#requestFramed(requests, () => []);
+  }
+
+  /**
+   * Like `request`, of the netfilter family, as one transaction: all of it takes effect, or nothing.
+   *
+   * @throws {NetlinkError}
+   */
+  transact(subsystem: number, requests: readonly NetlinkRequest[]): void {
+    // `struct nfgenmsg`: no family, version 0, the subsystem.
+    const payload = Uint8Array.of(0, 0, subsystem >> 8, subsystem & 0xff);
+    this.#requestFramed(requests, (type) => {
+      // Not acknowledged, as kernels before 6.10 do not do that.
+      return [encodeMessage({ type, flags: NLM_F_REQUEST, sequence: ++this.#sequence, payload })];
+    });
+  }
+
+  #requestFramed(requests: readonly NetlinkRequest[], frame: (type: number) => Uint8Array[]): void {
     const waiting = new Map<number, NetlinkRequest>();
-    const datagram = requests.map((request) => {
+    const datagram = frame(NFNL_MSG_BATCH_BEGIN);
+    for (const request of requests) {
       const sequence = ++this.#sequence;
       waiting.set(sequence, request);
       const flags = NLM_F_REQUEST | NLM_F_ACK | (request.flags ?? 0);
-      return encodeMessage({ type: request.type, flags, sequence, payload: request.payload });
-    });
-    this.#send(concatenate(datagram));
+      datagram.push(encodeMessage({ type: request.type, flags, sequence, payload: request.payload }));
+    }
+    this.#send(concatenate([...datagram, ...frame(NFNL_MSG_BATCH_END)]));
     this.#awaitAcknowledgements(waiting);
   }
 

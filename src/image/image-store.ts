@@ -36,8 +36,6 @@ export interface ImageStoreOptions {
   /** Removes from disk what neither reference, lease, container nor build cache names. */
   readonly collectGarbage: () => Promise<{ readonly reclaimedBytes: number }>;
   readonly clock?: Clock;
-  /** Registries declared to speak plain HTTP. */
-  readonly plainHosts?: readonly string[];
   /** The distribution client when not given. */
   readonly openRegistry?: (domain: string, credentials: Credentials | undefined) => ImageRegistry;
   /** Before the second attempt at a blob. */
@@ -63,14 +61,13 @@ export class ImageStore {
   #isPruning = false;
 
   private constructor(options: ImageStoreOptions, catalog: Catalog) {
-    const { content, snapshots, applyLayer, records, emit, plainHosts = [] } = options;
+    const { content, snapshots, applyLayer, records, emit } = options;
     const unpacker = new Unpacker({ content, snapshots, applyLayer });
     const clock = options.clock ?? systemClock;
     this.#options = options;
     this.#parts = { content, records, catalog, unpacker, clock, emit, tidy: () => tidy(options) };
     const openRegistry =
-      options.openRegistry ??
-      ((domain, credentials) => new RegistryClient({ domain, credentials, plainHosts }));
+      options.openRegistry ?? ((domain, credentials) => new RegistryClient({ domain, credentials }));
     const { retryDelayMs } = options;
     this.#puller = new Puller({
       parts: this.#parts,

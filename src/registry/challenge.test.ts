@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { parseChallenges } from "./challenge.ts";
-import { endpointFor, mayBePlain } from "./endpoint.ts";
+import { ownApis } from "./endpoint.ts";
+import { isInsecure } from "./insecure.ts";
 
 const table: readonly (readonly [
   header: string,
@@ -51,13 +52,23 @@ const plain: readonly (readonly [host: string, isPlain: boolean])[] = [
   ["127.0.0.1.example", false],
   ["localhost.example:5000", false],
   ["10.0.0.1:5000", false],
+  ["192.168.7.1:5000", true],
+  ["192.169.7.1:5000", false],
+  ["[fd00::7]:5000", true],
+  ["[fe00::7]", false],
 ];
 for (const [host, isPlain] of plain) {
   test(`plain HTTP ${isPlain ? "may" : "may not"} be spoken with ${host} (case 30)`, () => {
-    expect(mayBePlain(host, ["declared.example:5000"])).toBe(isPlain);
+    expect(isInsecure(host, ["declared.example:5000", "192.168.0.0/16", "fd00::/8"])).toBe(isPlain);
   });
 }
 
 test("docker.io answers at its API host, by HTTPS only", () => {
-  expect(endpointFor("docker.io")).toEqual({ host: "registry-1.docker.io", schemes: ["https"] });
+  const apis = ownApis("docker.io", { mayBePlain: isInsecure });
+  expect(apis.map(String)).toEqual(["https://registry-1.docker.io/v2/"]);
+});
+
+test("a host that may be insecure is asked by HTTPS first", () => {
+  const apis = ownApis("[::1]:5000", { mayBePlain: isInsecure });
+  expect(apis.map(String)).toEqual(["https://[::1]:5000/v2/", "http://[::1]:5000/v2/"]);
 });

@@ -1,9 +1,18 @@
-/** Where a registry answers, and how. */
+import type { HostAccess } from "./host-access.ts";
+import { readHostFolder } from "./host-folder.ts";
+import { ALL_CAPABILITIES, type Capability } from "./hosts-toml.ts";
+
+/** A host that answers for a registry: the registry itself, or a mirror of it. */
 export interface Endpoint {
-  /** `registry-1.docker.io`, `localhost:5000`. */
-  readonly host: string;
-  /** Tried in this order; plain HTTP only where it is allowed. */
-  readonly schemes: readonly ("https" | "http")[];
+  /** Where its API begins (`https://registry.example/v2/`). Several are tried in this order; plain HTTP only where it is allowed. */
+  readonly apis: readonly URL[];
+  readonly capabilities: readonly Capability[];
+  /** Sent with every request to it. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** True for the registry itself: only it is shown the credentials that were given for it. */
+  readonly isOrigin: boolean;
+  /** The registry a cache is asked to stand for; sent as `ns`. [containerd docs/hosts.md] */
+  readonly namespace?: string | undefined;
 }
 
 /** The API of Docker's own registry is not at the name people type. [moby daemon/pkg/registry/config.go] */
@@ -12,21 +21,35 @@ const HOST_OF_DOMAIN: ReadonlyMap<string, string> = new Map([
   ["index.docker.io", "registry-1.docker.io"],
 ]);
 
-/** The endpoint for an image's domain; `plainHosts` are those declared to speak plain HTTP (`host` or `host:port`). */
-export function endpointFor(domain: string, plainHosts: readonly string[] = []): Endpoint {
+const DOCKER_HUB = "docker.io";
+
+/**
+ * Who is asked for an image's domain, in this order: mirrors first, the registry itself last.
+ *
+ * @throws {EngineError} invalid when a file about it cannot be used
+ */
+export async function endpointsFor(domain: string, access: HostAccess): Promise<Endpoint[]> {
+  const folder = await readHostFolder(domain, access.settings.hostFolders);
+  const mirrors: Endpoint[] = [];
+  for (const { api, capabilities, headers, tls } of folder?.mirrors ?? []) {
+    access.declare(api.host, tls);
+    mirrors.push({ apis: [api], capabilities, headers, isOrigin: false, namespace: domain });
+  }
+  if (mirrors.length === 0 && domain === DOCKER_HUB) mirrors.push(...access.settings.mirrors.map(hubMirror));
+  const { api, capabilities = ALL_CAPABILITIES, headers = {} } = folder?.server ?? {};
+  if (api && folder) access.declare(api.host, folder.tls);
+  const apis = api ? [api] : ownApis(domain, access);
+  return [...mirrors, { apis, capabilities, headers, isOrigin: true }];
+}
+
+/** Where a registry answers that nothing was said about. */
+export function ownApis(domain: string, access: Pick<HostAccess, "mayBePlain">): URL[] {
   const host = HOST_OF_DOMAIN.get(domain) ?? domain;
-  return { host, schemes: mayBePlain(host, plainHosts) ? ["https", "http"] : ["https"] };
+  const schemes = access.mayBePlain(host) ? ["https", "http"] : ["https"];
+  return schemes.map((scheme) => new URL(`${scheme}://${host}/v2/`));
 }
 
-/** True when plain HTTP may be spoken with `host` (`name`, `name:port`, `[::1]:port`): it is loopback or declared. */
-export function mayBePlain(host: string, plainHosts: readonly string[] = []): boolean {
-  return isLoopback(hostName(host)) || plainHosts.includes(host) || plainHosts.includes(hostName(host));
-}
-
-function hostName(host: string): string {
-  return host.startsWith("[") ? host.slice(1, host.indexOf("]")) : host.replace(/:\d+$/, "");
-}
-
-function isLoopback(name: string): boolean {
-  return name === "localhost" || name === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
+function hubMirror(mirror: URL): Endpoint {
+  const api = new URL(`${mirror.pathname.replace(/\/+$/, "")}/v2/`, mirror);
+  return { apis: [api], capabilities: ["pull", "resolve"], headers: {}, isOrigin: false };
 }

@@ -1,81 +1,113 @@
-import { EngineError, errorMessage } from "#base/errors.ts";
+import { EngineError } from "#base/errors.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
-import { type Digest, digesterFor, digestOf, findDigest } from "#oci/digest.ts";
-import { MAX_MANIFEST_BYTES } from "#oci/manifest.ts";
-import { MEDIA_TYPE } from "#oci/media-types.ts";
-import { Authorizer, type Credentials } from "./authorizer.ts";
-import { bodyChunks, discard, readBounded } from "./bounded-body.ts";
-import { type Endpoint, endpointFor } from "./endpoint.ts";
+import { type Digest, findDigest } from "#oci/digest.ts";
+import type { Credentials } from "./authorizer.ts";
+import { fetchBlob } from "./blob-download.ts";
+import { discard } from "./bounded-body.ts";
+import { endpointsFor } from "./endpoint.ts";
 import { describeFailure } from "./failure.ts";
-import { send } from "./transport.ts";
+import { HostAccess } from "./host-access.ts";
+import type { Capability } from "./hosts-toml.ts";
+import { checkCount, pages } from "./listing.ts";
+import {
+  deleteManifest,
+  type FetchedManifest,
+  fetchManifest,
+  headManifest,
+  type ManifestToPut,
+  pullScope,
+  pushScope,
+  storeManifest,
+} from "./manifests.ts";
+import { fetchReferrers, tagReferrer } from "./referrers.ts";
+import { type HostRequest, RegistryHost } from "./registry-host.ts";
+import { PLAIN_SETTINGS, type RegistrySettings } from "./settings.ts";
+import { type BlobIdentity, Upload, type Uploaded, type UploadOptions, type UploadSource } from "./upload.ts";
 
 export interface RegistryOptions {
-  /** The domain of a reference: `docker.io`, `localhost:5000`. */
+  /** The domain of a reference: `docker.io`, `localhost:5000`, `[::1]:5000`. */
   readonly domain: string;
+  /** Shown to the registry itself alone: never to a mirror, nor to where it redirects. */
   readonly credentials?: Credentials | undefined;
-  /** Hosts declared to speak plain HTTP; loopback needs no declaration. */
-  readonly plainHosts?: readonly string[];
+  readonly settings?: Partial<RegistrySettings> | undefined;
 }
-
-export interface FetchedManifest {
-  readonly bytes: Uint8Array;
-  /** Of the bytes. */
-  readonly digest: Digest;
-  /** What the registry called it; empty when it did not say. */
-  readonly mediaType: string;
-}
-
-const ACCEPT = [
-  MEDIA_TYPE.ociIndex,
-  MEDIA_TYPE.ociManifest,
-  MEDIA_TYPE.dockerIndex,
-  MEDIA_TYPE.dockerManifest,
-].join(", ");
 
 /**
- * One registry, as its clients see it. OCI distribution-spec, "Pull". Everything it sends is checked: digests, lengths
- * and sizes. `urls` of descriptors are never followed. Errors carry the kind a caller can act on: `unavailable` (no
- * answer), `unauthorized` (no access), `not-found`, `corrupt` (not what the digest says), `forbidden` (it broke a rule).
+ * One registry, with the mirrors that stand before it, as its clients see it. OCI distribution-spec 1.1. Everything it
+ * sends is checked: digests, lengths and sizes. `urls` of descriptors are never followed. Errors carry the kind a caller
+ * can act on: `unavailable` (no answer), `unauthorized` (no access), `not-found`, `corrupt` (not what the digest says),
+ * `forbidden` (it broke a rule). What a mirror cannot give is asked of the next host; the registry itself is the last.
  */
 export class RegistryClient {
-  readonly #endpoint: Endpoint;
-  readonly #authorizer: Authorizer;
-  readonly #plainHosts: readonly string[];
-  #base: Promise<URL> | undefined;
+  readonly #domain: string;
+  readonly #credentials: Credentials | undefined;
+  readonly #access: HostAccess;
+  #hosts: Promise<RegistryHost[]> | undefined;
+  /** Mirrors that failed in the middle of a blob: asked last from then on. */
+  readonly #unreliable = new Set<RegistryHost>();
 
-  constructor({ domain, credentials, plainHosts = [] }: RegistryOptions) {
-    this.#endpoint = endpointFor(domain, plainHosts);
-    this.#plainHosts = plainHosts;
-    this.#authorizer = new Authorizer({ credentials, plainHosts });
+  constructor({ domain, credentials, settings }: RegistryOptions) {
+    this.#domain = domain;
+    this.#credentials = credentials;
+    this.#access = new HostAccess({ ...PLAIN_SETTINGS, ...settings });
   }
 
-  /** Finds out how the registry speaks. Succeeds when it answers at all, also with 401. */
+  /**
+   * Makes sure that the registry speaks the API, whether or not it lets us in.
+   *
+   * @throws {EngineError} unavailable when nobody answers, or something else does
+   */
   async ping(signal: AbortSignal): Promise<void> {
-    this.#base ??= this.#probe(signal);
-    try {
-      await this.#base;
-    } catch (error) {
-      this.#base = undefined;
-      throw error;
-    }
+    const host = await this.#origin();
+    const api = await host.open(signal);
+    const response = await host.request({ path: api, scopes: [] }, signal);
+    await discard(response);
+    if (![200, 401, 403].includes(response.status))
+      throw new EngineError(
+        "unavailable",
+        `${api.host} is no registry: GET ${api.pathname} gives status ${response.status}`,
+      );
   }
 
   /** The manifest or index that a tag or digest names, verified. */
   async manifest(repository: string, reference: string, signal: AbortSignal): Promise<FetchedManifest> {
-    const what = `the manifest ${repository}:${reference}`;
-    const response = await this.#request(repository, `manifests/${reference}`, { Accept: ACCEPT }, signal);
-    if (!response.ok) throw await describeFailure(response, what);
-    const bytes = await readBounded(response, MAX_MANIFEST_BYTES, what);
-    const promised = findDigest(reference) ?? findDigest(response.headers.get("docker-content-digest") ?? "");
-    const digest = promised === undefined ? digestOf(bytes) : digestBy(promised, bytes);
-    if (promised !== undefined && digest !== promised) {
-      throw new EngineError(
-        "corrupt",
-        `Cannot read ${what}: its bytes have digest ${digest}, not ${promised}`,
-      );
-    }
-    const mediaType = (response.headers.get("content-type") ?? "").split(";")[0]?.trim() ?? "";
-    return { bytes, digest, mediaType };
+    const isByDigest = findDigest(reference) !== undefined;
+    return await this.#first(
+      isByDigest ? "pull" : "resolve",
+      (host) => fetchManifest(host, { repository, reference }, signal),
+      signal,
+    );
+  }
+
+  /** What a tag or digest names, without fetching it; `undefined` when there is none. */
+  async findManifest(
+    repository: string,
+    reference: string,
+    signal: AbortSignal,
+  ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size"> | undefined> {
+    return await headManifest(await this.#origin(), { repository, reference }, signal);
+  }
+
+  /**
+   * Stores a manifest under a tag or its digest; what it names must be there. One that refers to a subject is made to be
+   * found from it, by a tag where the registry keeps no list of referrers.
+   */
+  async putManifest(
+    repository: string,
+    reference: string,
+    manifest: ManifestToPut,
+    signal: AbortSignal,
+  ): Promise<Digest> {
+    const host = await this.#origin();
+    const stored = await storeManifest(host, { repository, reference, ...manifest }, signal);
+    if (!stored.listsReferrers)
+      await tagReferrer(host, { repository, digest: stored.digest, ...manifest }, signal);
+    return stored.digest;
+  }
+
+  /** @throws {EngineError} not-found; unsupported where the registry deletes nothing */
+  async removeManifest(repository: string, reference: string, signal: AbortSignal): Promise<void> {
+    await deleteManifest(await this.#origin(), { repository, reference }, signal);
   }
 
   /**
@@ -86,87 +118,157 @@ export class RegistryClient {
    */
   async *blob(
     repository: string,
-    { digest, size }: Pick<Descriptor, "digest" | "size">,
+    blob: Pick<Descriptor, "digest" | "size">,
     offset: number,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const what = `the blob ${digest}`;
-    const range: Record<string, string> = offset > 0 ? { Range: `bytes=${offset}-` } : {};
-    const response = await this.#request(repository, `blobs/${digest}`, range, signal);
-    if (!response.ok) throw await describeFailure(response, what);
-    let position = startOf(response, offset, what);
+    const download = await this.#first(
+      "pull",
+      async (host) => ({ host, chunks: await fetchBlob(host, { repository, blob, offset }, signal) }),
+      signal,
+    );
     try {
-      for await (const chunk of bodyChunks(response)) {
-        const from = Math.max(0, offset - position);
-        position += chunk.byteLength;
-        if (position > size)
-          throw new EngineError("corrupt", `Cannot read ${what}: more than its ${size} bytes were sent`);
-        if (from < chunk.byteLength) yield chunk.subarray(from);
-      }
+      yield* download.chunks;
     } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof EngineError) throw error;
-      throw new EngineError("unavailable", `${this.#endpoint.host}: ${errorMessage(error)}`, {
-        cause: error,
-      });
+      this.#unreliable.add(download.host);
+      throw error;
     }
-    if (position < size)
-      throw new EngineError(
-        "unavailable",
-        `${this.#endpoint.host} sent ${position} of ${size} bytes of ${digest}`,
-      );
   }
 
-  async #request(
+  /** The size of a blob that is there; `undefined` when it is not. */
+  async findBlob(
     repository: string,
-    path: string,
-    headers: Readonly<Record<string, string>>,
+    digest: Digest,
     signal: AbortSignal,
-  ): Promise<Response> {
-    await this.ping(signal);
-    const url = new URL(`/v2/${repository}/${path}`, await this.#base);
-    const scope = `repository:${repository}:pull`;
-    const ask = (authorization: string | undefined): Promise<Response> =>
-      send({ url, headers, authorization }, this.#plainHosts, signal);
-    const response = await ask(this.#authorizer.header(scope));
-    // a 401 from where the registry redirected to is not the registry's: it gets no answer
-    if (response.status !== 401 || new URL(response.url).origin !== url.origin) return response;
-    const authorization = await this.#authorizer.answer(response, scope, signal);
-    if (authorization === undefined) return response;
+  ): Promise<{ readonly size: number } | undefined> {
+    const host = await this.#origin();
+    const path = `${repository}/blobs/${digest}`;
+    // who pushes asks with the right to push, so that one token does
+    const response = await host.request({ method: "HEAD", path, scopes: pushScope(repository) }, signal);
     await discard(response);
-    return await ask(authorization);
+    if (response.status === 404) return undefined;
+    if (!response.ok)
+      throw await describeFailure(response, `Cannot look for the blob ${digest} in ${repository}`);
+    return { size: Number(response.headers.get("content-length") ?? 0) };
   }
 
-  async #probe(signal: AbortSignal): Promise<URL> {
-    const { host, schemes } = this.#endpoint;
-    let failure: unknown;
-    for (const scheme of schemes) {
-      const base = new URL(`${scheme}://${host}`);
+  /** Uploads a blob, or has it mounted from another repository. Whether it is there already is not asked: see `findBlob`. */
+  async upload(
+    repository: string,
+    source: UploadSource,
+    options: UploadOptions,
+    signal: AbortSignal,
+  ): Promise<Uploaded> {
+    const host = await this.#origin();
+    return await new Upload({ host, repository }, source, options).run(signal);
+  }
+
+  /** Has a blob of another repository of the registry; false when the registry does not do that, or knows it not. */
+  async mountBlob(
+    repository: string,
+    { digest }: Pick<BlobIdentity, "digest">,
+    mountFrom: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const host = await this.#origin();
+    const scopes = [...pushScope(repository), ...pullScope(mountFrom)];
+    const path = `${repository}/blobs/uploads/`;
+    const query = { mount: digest, from: mountFrom };
+    const response = await host.request({ method: "POST", path, query, scopes }, signal);
+    await discard(response);
+    const location = response.headers.get("location");
+    if (response.status === 202 && location !== null) {
+      // the upload that was begun in its place is not wanted
+      const target = await host.locate(location, signal);
+      await discard(
+        await host.request({ method: "DELETE", path: target, scopes: pushScope(repository) }, signal),
+      );
+    }
+    return response.status === 201;
+  }
+
+  /** Every tag of a repository, in the registry's order. */
+  async tags(repository: string, signal: AbortSignal): Promise<string[]> {
+    const list = {
+      path: `${repository}/tags/list`,
+      scopes: pullScope(repository),
+      what: `the tags of ${repository}`,
+    };
+    return await this.#names(list, "tags", signal);
+  }
+
+  /** Every repository that the registry shows. */
+  async repositories(signal: AbortSignal): Promise<string[]> {
+    const list = { path: "_catalog", scopes: ["registry:catalog:*"], what: "the repositories" };
+    return await this.#names(list, "repositories", signal);
+  }
+
+  /** What refers to a manifest, of one type of artifact when one is given. OCI distribution-spec, "Listing Referrers". */
+  async referrers(
+    repository: string,
+    subject: Digest,
+    { artifactType }: { readonly artifactType?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<Descriptor[]> {
+    return await fetchReferrers(await this.#origin(), { repository, subject, artifactType }, signal);
+  }
+
+  async #names(
+    list: Pick<HostRequest, "path" | "scopes"> & { readonly what: string },
+    field: string,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    const names: string[] = [];
+    for await (const fields of pages(await this.#origin(), list, signal)) {
+      names.push(...(fields.strings(field) ?? []));
+      checkCount(names.length, list.what);
+    }
+    return names;
+  }
+
+  /** Asks one host after the other; the failure of the last is thrown. */
+  async #first<T>(
+    capability: Capability,
+    ask: (host: RegistryHost) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const able = (await this.#open()).filter(({ endpoint }) => endpoint.capabilities.includes(capability));
+    const mirrors = able.filter(({ endpoint }) => !endpoint.isOrigin);
+    const late = mirrors.filter((host) => this.#unreliable.has(host));
+    const order = [
+      ...mirrors.filter((host) => !late.includes(host)),
+      ...able.filter((host) => !mirrors.includes(host)),
+      ...late,
+    ];
+    let failure: unknown = new EngineError(
+      "unsupported",
+      `no host of ${this.#domain} may be asked to ${capability}`,
+    );
+    let shown: unknown;
+    for (const host of order) {
       try {
-        await discard(await send({ url: new URL("/v2/", base) }, this.#plainHosts, signal));
-        return base;
+        return await ask(host);
       } catch (error) {
         signal.throwIfAborted();
+        if (!EngineError.is(error)) throw error;
         failure = error;
+        if (host.endpoint.isOrigin) shown = error;
       }
     }
-    throw failure;
+    throw shown ?? failure;
   }
-}
 
-function digestBy(promised: Digest, bytes: Uint8Array): Digest {
-  const digester = digesterFor(promised);
-  digester.update(bytes);
-  return digester.digest();
-}
+  /** The registry itself, for all that mirrors are not asked for. */
+  async #origin(): Promise<RegistryHost> {
+    const host = (await this.#open()).find(({ endpoint }) => endpoint.isOrigin);
+    if (!host) throw new Error("a registry has no host of its own");
+    return host;
+  }
 
-/** Where the body begins: a registry may ignore the range and send all, but may not send another range. */
-function startOf(response: Response, offset: number, what: string): number {
-  if (response.status !== 206) return 0;
-  const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
-  if (Number(start) === offset) return offset;
-  throw new EngineError(
-    "corrupt",
-    `Cannot read ${what}: asked from byte ${offset}, got "${start ?? "no range"}"`,
-  );
+  async #open(): Promise<RegistryHost[]> {
+    this.#hosts ??= endpointsFor(this.#domain, this.#access).then((endpoints) =>
+      endpoints.map((endpoint) => new RegistryHost(endpoint, this.#access, this.#credentials)),
+    );
+    return await this.#hosts;
+  }
 }

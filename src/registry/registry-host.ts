@@ -1,0 +1,105 @@
+import { EngineError } from "#base/errors.ts";
+import { Authorizer, type Credentials, type Scopes } from "./authorizer.ts";
+import { discard } from "./bounded-body.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { redirectTarget, type RegistryRequest, send } from "./transport.ts";
+import type { HostAccess } from "./host-access.ts";
+
+export interface HostRequest extends Pick<RegistryRequest, "method" | "headers"> {
+  /** Below the API (`library/app/tags/list`), or an address that the host itself gave. */
+  readonly path: string | URL;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly scopes: Scopes;
+  /** Made anew for every time it is sent. */
+  readonly body?: () => NonNullable<RegistryRequest["body"]>;
+}
+
+/** One host that speaks the distribution API: finds out how it is reached, and answers its challenges. */
+export class RegistryHost {
+  readonly endpoint: Endpoint;
+  readonly #access: HostAccess;
+  readonly #authorizer: Authorizer;
+  #api: Promise<URL> | undefined;
+
+  constructor(endpoint: Endpoint, access: HostAccess, credentials: Credentials | undefined) {
+    this.endpoint = endpoint;
+    this.#access = access;
+    this.#authorizer = new Authorizer({ access, credentials: endpoint.isOrigin ? credentials : undefined });
+  }
+
+  /** For messages. */
+  get name(): string {
+    return this.endpoint.apis[0]?.host ?? "";
+  }
+
+  /** Finds out how the host speaks, once. Succeeds when it answers at all, also with 401. */
+  async open(signal: AbortSignal): Promise<URL> {
+    this.#api ??= this.#probe(signal);
+    try {
+      return await this.#api;
+    } catch (error) {
+      this.#api = undefined;
+      throw error;
+    }
+  }
+
+  /** One request; a 401 of the host itself is answered once, where there is something to answer with. */
+  async request(request: HostRequest, signal: AbortSignal): Promise<Response> {
+    const { scopes, method = "GET", body } = request;
+    const url = await this.#urlOf(request, signal);
+    const isHome = url.origin === (await this.open(signal)).origin;
+    const headers = { ...(isHome && this.endpoint.headers), ...request.headers };
+    const ask = (authorization: string | undefined): Promise<Response> =>
+      send({ url, method, headers, authorization, body: body?.() }, this.#access, signal);
+    const response = await ask(isHome ? this.#authorizer.header(scopes) : undefined);
+    // a 401 from where the host redirected to is not the host's own: it gets no answer
+    if (response.status !== 401 || !isHome || new URL(response.url).origin !== url.origin) return response;
+    const authorization = await this.#authorizer.answer(response, scopes, signal);
+    if (authorization === undefined) return response;
+    await discard(response);
+    return await ask(authorization);
+  }
+
+  /**
+   * An address that an answer of the host named, by the rules of redirects. One that differs from the host's own by a
+   * plain scheme alone (a registry behind a proxy that ends TLS) is taken to be the host's own.
+   *
+   * @throws {EngineError} forbidden for one that breaks the rules
+   */
+  async locate(location: string, signal: AbortSignal): Promise<URL> {
+    const api = await this.open(signal);
+    if (URL.canParse(location, api.href)) {
+      const target = new URL(location, api);
+      if (target.protocol === "http:" && api.protocol === "https:" && target.hostname === api.hostname) {
+        target.protocol = "https:";
+        target.port = api.port;
+        return target;
+      }
+    }
+    return redirectTarget(api, location, this.#access);
+  }
+
+  async #urlOf({ path, query = {} }: HostRequest, signal: AbortSignal): Promise<URL> {
+    const api = await this.open(signal);
+    const url = new URL(path, api);
+    const { namespace } = this.endpoint;
+    if (namespace !== undefined && typeof path === "string") url.searchParams.set("ns", namespace);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    return url;
+  }
+
+  async #probe(signal: AbortSignal): Promise<URL> {
+    const { apis, headers } = this.endpoint;
+    let failure: unknown = new EngineError("unavailable", "no address is known");
+    for (const api of apis) {
+      try {
+        await discard(await send({ url: api, headers }, this.#access, signal));
+        return api;
+      } catch (error) {
+        signal.throwIfAborted();
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+}

@@ -81,7 +81,7 @@ test("an archive that is broken is refused, and nothing of it is kept", async ()
     const loaded = await engine.darse(["load", "-i", broken]);
     expect(loaded.code).toBe(1);
     expect(loaded.stderr.trim()).not.toBe("");
-    expect((await engine.darse(["images", "-q"])).stdout).toBe("");
+    expect((await engine.darse(["images", "-aq"])).stdout).toBe("");
   }
   expect(await readdir(join(engine.root, "content/ingest"))).toEqual([]);
   expect(await snapshotFolders(engine)).toEqual([]);

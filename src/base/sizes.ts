@@ -1,5 +1,5 @@
-/** `1.25GB`: decimal units, four significant digits, as Docker's tables print sizes. */
-export function humanSize(bytes: number): string {
+/** `1.25GB`: decimal units, four significant digits unless said, as Docker's tables print sizes. */
+export function humanSize(bytes: number, digits = 4): string {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
   let value = bytes;
   let unit = 0;
@@ -7,5 +7,5 @@ export function humanSize(bytes: number): string {
     value /= 1000;
     unit++;
   }
-  return `${Number(value.toPrecision(4))}${units[unit]}`;
+  return `${Number(value.toPrecision(digits))}${units[unit]}`;
 }

@@ -15,6 +15,7 @@ export const GROUPS: readonly CommandGroup[] = [
   { name: "container", summary: "Manage containers" },
   { name: "image", summary: "Manage images" },
   { name: "network", summary: "Manage networks" },
+  { name: "system", summary: "Manage the engine" },
   { name: "volume", summary: "Manage volumes" },
 ];
 

@@ -1,10 +1,13 @@
 import type { EngineClient } from "#api/client.ts";
+import type { Connection } from "#api/dial.ts";
 import type { Output } from "./output.ts";
 import type { Input } from "./input.ts";
 
 /** The world as a command sees it; tests pass their own. */
 export interface Context {
   readonly client: EngineClient;
+  /** A connection to the engine of its own, for what is not one of the client's calls. */
+  dial(): Promise<Connection>;
   /** Where the engine is, for messages: `unix:///run/darse/darse.sock`. */
   readonly host: string;
   readonly out: Output;

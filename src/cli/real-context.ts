@@ -16,13 +16,11 @@ export function realContext(
   target: Target,
   outputs: { readonly out: Output; readonly error: Output },
 ): Context {
+  const dialing = target.start ? startingDial(dial, target.start) : dial;
   return {
     ...outputs,
-    client: new EngineClient({
-      host: target.host,
-      dial: target.start ? startingDial(dial, target.start) : dial,
-      apiVersion: target.apiVersion,
-    }),
+    client: new EngineClient({ host: target.host, dial: dialing, apiVersion: target.apiVersion }),
+    dial: () => dialing(target.host),
     host: formatHost(target.host),
     configFolder: target.configFolder,
     input: standardInput(),

@@ -35,9 +35,11 @@ const byName = ([a]: readonly [string, string], [b]: readonly [string, string]):
 
 /** `darse container`: the commands below a group. */
 export function groupHelp(group: CommandGroup): string {
-  const rows = CATALOG.flatMap(({ paths, summary }) => {
+  const rows = CATALOG.flatMap(({ paths, section, summary }) => {
     const path = paths.find((one) => one.startsWith(`${group.name} `));
-    return path === undefined ? [] : [[path.slice(group.name.length + 1), summary] as const];
+    return path === undefined || section === "Hidden"
+      ? []
+      : [[path.slice(group.name.length + 1), summary] as const];
   }).toSorted(byName);
   return `Usage:  darse ${group.name} COMMAND
 

@@ -47,6 +47,7 @@ export function fakeWorld(client: EngineClient, input = "", options: WorldOption
   }>();
   return {
     client,
+    dial: () => Promise.reject(new Error("the test has no connection of its own")),
     host: "unix:///fake",
     configFolder: options.configFolder ?? "/nonexistent",
     out: new CapturedOutput(options.hasTerminal),

@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 
-export type Section = "Common Commands" | "Management Commands" | "Commands";
+/** `Hidden`: for other programs, not in help. */
+export type Section = "Common Commands" | "Commands" | "Hidden";
 
 /** Where a command stands in help, and how its file is loaded: only the one that is called is. */
 export interface CatalogEntry {

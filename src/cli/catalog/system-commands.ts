@@ -27,13 +27,13 @@ export const SYSTEM_COMMANDS: readonly CatalogEntry[] = [
     common,
   ),
   entry(
-    "info",
+    "system info, info",
     "Display system-wide information",
     async () => (await import("../commands/info.ts")).info,
     common,
   ),
   entry(
-    "events",
+    "system events, events",
     "Get real time events from the server",
     async () => (await import("../commands/events.ts")).events,
   ),
@@ -41,5 +41,17 @@ export const SYSTEM_COMMANDS: readonly CatalogEntry[] = [
     "inspect",
     "Return low-level information on Docker objects",
     async () => (await import("../commands/inspect.ts")).inspect,
+  ),
+  entry("system df", "Show disk usage", async () => (await import("../commands/system-df.ts")).diskUsage),
+  entry(
+    "system prune",
+    "Remove unused data",
+    async () => (await import("../commands/system-prune.ts")).pruneSystem,
+  ),
+  entry(
+    "system dial-stdio",
+    "Proxy the stdio stream to the engine connection",
+    async () => (await import("../commands/system-dial-stdio.ts")).dialStdio,
+    "Hidden",
   ),
 ];

@@ -82,12 +82,12 @@ const image: ImageSummary = {
   Containers: -1,
 };
 
-test("images has a row for each name, Docker's columns, and the nameless", async () => {
+test("images has a row for each name, Docker's columns, and with -a the nameless", async () => {
   await using engine = await FakeEngine.open({
     "GET /images/json": () => ({ json: [image, { ...image, RepoTags: [], RepoDigests: [], Created: 0 }] }),
   });
   const world = fakeWorld(engine.client);
-  await runInWorld(images, [], world);
+  await runInWorld(images, ["-a"], world);
   expect(world.out.text).toBe(
     `REPOSITORY      TAG       IMAGE ID       CREATED       SIZE
 nginx           latest    aaaaaaaaaaaa   4 weeks ago   187.7MB
@@ -97,6 +97,23 @@ other           <none>    aaaaaaaaaaaa   4 weeks ago   187.7MB
 `,
   );
 });
+
+const danglingShown: [string[], number][] = [
+  [["-q"], 3],
+  [["-aq"], 4],
+  [["-q", "--filter", "dangling=true"], 4],
+  [["-q", "--filter", "dangling=false"], 3],
+];
+for (const [argv, count] of danglingShown) {
+  test(`images ${argv.join(" ")} has ${count} rows of four`, async () => {
+    await using engine = await FakeEngine.open({
+      "GET /images/json": () => ({ json: [image, { ...image, RepoTags: [], RepoDigests: [] }] }),
+    });
+    const world = fakeWorld(engine.client);
+    await runInWorld(images, argv, world);
+    expect(world.out.text.trim().split("\n")).toHaveLength(count);
+  });
+}
 
 test("images NAME filters by reference, --digests adds its column", async () => {
   await using engine = await FakeEngine.open({ "GET /images/json": () => ({ json: [image] }) });

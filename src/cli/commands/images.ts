@@ -1,17 +1,24 @@
 import type { ImageSummary } from "#api/images.ts";
+import { EngineError } from "#base/errors.ts";
 import { shortId } from "#base/ids.ts";
 import { humanSize } from "#base/sizes.ts";
+import { findEntry } from "../catalog.ts";
 import { command } from "../command.ts";
 import { parseFilters } from "../filters.ts";
 import { goTime, humanDuration } from "../format/human-time.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
 import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+import type { Output } from "../output.ts";
 
 export const images = command({
   usage: "[OPTIONS] [REPOSITORY[:TAG]]",
   arguments: { min: 0, max: 1 },
   flags: {
-    all: { type: "bool", short: "a", help: "Show all images (default hides intermediate images)" },
+    all: {
+      type: "bool",
+      short: "a",
+      help: "Show all images (default hides intermediate and dangling images)",
+    },
     digests: { type: "bool", help: "Show digests" },
     filter: {
       type: "list",
@@ -22,21 +29,61 @@ export const images = command({
     format: { type: "string", help: TABLE_FORMAT_HELP },
     noTrunc: { type: "bool", help: "Don't truncate output" },
     quiet: { type: "bool", short: "q", help: "Only show image IDs" },
+    tree: { type: "bool", help: "List multi-platform images as a tree (EXPERIMENTAL)" },
   },
   async run([name], flags, context) {
+    if (flags.tree) checkTree(flags);
     const reference = name === undefined ? [] : [`reference=${name}`];
     const filters = parseFilters([...flags.filter, ...reference]);
-    const found = await context.client.images.list({ all: flags.all, digests: flags.digests }, filters);
+    const query = { all: flags.all, digests: flags.digests, manifests: flags.tree };
+    const listed = await context.client.images.list(query, filters);
+    const hasDangling = flags.all || (filters["dangling"] ?? ["false"]).some((value) => !isOff(value));
+    const found = listed.filter((image) => hasDangling || image.RepoTags.length > 0);
+    if (flags.tree) {
+      const { imageTree } = await import("../format/image-tree.ts");
+      const width = context.out.isTerminal ? context.out.columns() : undefined;
+      context.out.write(imageTree(found, width));
+      return 0;
+    }
     const options = { isCut: !flags.noTrunc, nowMs: context.now() };
     const rows = found.flatMap((image) => imageRows(image, options));
     context.out.write(
       await renderList(imageList(flags.digests), rows, { format: flags.format, isQuiet: flags.quiet }),
     );
+    if (rows.length === 0 && name !== undefined && context.path === "images") hint(name, context.error);
     return 0;
   },
 });
 
-function imageList(hasDigests: boolean): ListFormat {
+/** @throws {EngineError} invalid for what a tree has no place for, in Docker's words */
+function checkTree(flags: {
+  readonly quiet: boolean;
+  readonly noTrunc: boolean;
+  readonly digests: boolean;
+  readonly format: string | undefined;
+}): void {
+  const others: readonly (readonly [string, boolean])[] = [
+    ["--quiet", flags.quiet],
+    ["--no-trunc", flags.noTrunc],
+    ["--show-digest", flags.digests],
+    ["--format", flags.format !== undefined && flags.format !== ""],
+  ];
+  const given = others.find(([, isGiven]) => isGiven);
+  if (given) throw new EngineError("invalid", `${given[0]} is not yet supported with --tree`);
+}
+
+function isOff(value: string): boolean {
+  return value === "false" || value === "0";
+}
+
+/** `images ls` looks for an image called "ls"; most often the list itself was meant. */
+function hint(name: string, output: Output): void {
+  if (!findEntry(`image ${name}`)) return;
+  output.write(`No images found matching "${name}": did you mean "darse image ${name}"?\n`);
+}
+
+/** The table of images. */
+export function imageList(hasDigests: boolean): ListFormat {
   return {
     headers: {
       ID: "IMAGE ID",

@@ -46,7 +46,8 @@ export const ps = command({
   },
 });
 
-function containerList(hasSize: boolean): ListFormat {
+/** The table of containers. */
+export function containerList(hasSize: boolean): ListFormat {
   const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
   return {
     headers: {

@@ -1,20 +1,24 @@
 import type { VolumeDocument } from "#api/volumes.ts";
 import { EngineError } from "#base/errors.ts";
+import { humanSize } from "#base/sizes.ts";
 import { command } from "../command.ts";
 import { parseFilters } from "../filters.ts";
 import { labelColumns } from "../format/label-columns.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
 import { TABLE_FORMAT_HELP } from "../format-flag.ts";
 
-const LIST: ListFormat = {
+export const VOLUME_LIST: ListFormat = {
   headers: {
+    Availability: "AVAILABILITY",
     Driver: "DRIVER",
+    Group: "GROUP",
     Labels: "LABELS",
     Links: "LINKS",
     Mountpoint: "MOUNTPOINT",
     Name: "VOLUME NAME",
     Scope: "SCOPE",
     Size: "SIZE",
+    Status: "STATUS",
   },
   columns: ["Driver", "Name"],
   quietColumn: "Name",
@@ -43,12 +47,25 @@ export const listVolumes = command({
       throw new EngineError("unsupported", "Cannot list cluster volumes: there is no swarm mode");
     }
     const { Volumes: volumes } = await context.client.volumes.list(parseFilters(filter));
-    context.out.write(await renderList(LIST, (volumes ?? []).map(volumeRow), { format, isQuiet: quiet }));
+    context.out.write(
+      await renderList(VOLUME_LIST, (volumes ?? []).map(volumeRow), { format, isQuiet: quiet }),
+    );
     return 0;
   },
 });
 
-/** Docker knows use and size only where it was asked to measure (`system df`). */
-function volumeRow({ Driver, Labels, Mountpoint, Name, Scope }: VolumeDocument): Row {
-  return { Driver, ...labelColumns(Labels ?? {}), Links: "N/A", Mountpoint, Name, Scope, Size: "N/A" };
+/** The columns of one volume. Use and size are known only where they were measured (`system df`). */
+export function volumeRow({ Driver, Labels, Mountpoint, Name, Scope, UsageData }: VolumeDocument): Row {
+  return {
+    Availability: "N/A",
+    Driver,
+    Group: "N/A",
+    ...labelColumns(Labels ?? {}),
+    Links: UsageData ? String(UsageData.RefCount) : "N/A",
+    Mountpoint,
+    Name,
+    Scope,
+    Size: UsageData ? humanSize(UsageData.Size) : "N/A",
+    Status: "N/A",
+  };
 }

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { needs } from "../../test/needs.ts";
-import { applyRules, hasTable } from "./firewall.ts";
+import { applyRules, countRules, hasTable } from "./firewall.ts";
 
 const withNft = needs("root", "nft");
 const TABLE = "dtestfirewall";
@@ -19,4 +19,14 @@ withNft("of a transaction that nft refuses nothing takes effect, and the error h
     message: expect.stringContaining("No such file or directory"),
   });
   expect(hasTable(TABLE)).toBe(false);
+});
+
+withNft("rules are counted, and jumps to chains", async () => {
+  const rules = "chain b { tcp dport 1 drop; tcp dport 2 drop; }; chain a { jump b; }";
+  await applyRules(`table inet ${TABLE} { ${rules}; }\n`);
+  expect(countRules(TABLE)).toBe(4);
+  await applyRules(`flush chain inet ${TABLE} b\n`);
+  expect(countRules(TABLE)).toBe(2);
+  await applyRules(`delete table inet ${TABLE}\n`);
+  expect(countRules(TABLE)).toBe(0);
 });

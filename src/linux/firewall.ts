@@ -1,11 +1,14 @@
 import { EngineError, isErrno } from "#base/errors.ts";
-import { concatenate, textAttribute } from "./netlink/message.ts";
+import { concatenate, decodeAttributes, decodeText, textAttribute, viewOf } from "./netlink/message.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink/netlink-socket.ts";
 import { run } from "./process.ts";
 
 /** `uapi/linux/netfilter/nfnetlink.h` and `nf_tables.h`. */
 const NFT_MSG_GETTABLE = (10 << 8) | 1;
+const NFT_MSG_GETCHAIN = (10 << 8) | 4;
 const NFTA_TABLE_NAME = 1;
+const NFTA_CHAIN_TABLE = 1;
+const NFTA_CHAIN_USE = 6;
 /** `struct nfgenmsg`: family inet, version 0, no resource. */
 const INET_HEADER = Uint8Array.of(1, 0, 0, 0);
 
@@ -35,4 +38,19 @@ export function hasTable(name: string): boolean {
     if (isErrno(error, "ENOENT")) return false;
     throw error;
   }
+}
+
+/** How many rules the chains of `table inet <name>` hold, and jumps to them; 0 without the table. Some 50 µs. */
+export function countRules(name: string): number {
+  using socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  const operation = `count rules of nftables table ${name}`;
+  let count = 0;
+  for (const body of socket.dump({ operation, type: NFT_MSG_GETCHAIN, payload: INET_HEADER })) {
+    const chain = decodeAttributes(body.subarray(INET_HEADER.length));
+    const table = chain.get(NFTA_CHAIN_TABLE);
+    const use = chain.get(NFTA_CHAIN_USE);
+    if (table === undefined || use === undefined || decodeText(table) !== name) continue;
+    count += viewOf(use).getUint32(0);
+  }
+  return count;
 }

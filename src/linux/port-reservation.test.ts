@@ -4,6 +4,14 @@ import { createServer } from "node:net";
 import { expect, test } from "bun:test";
 import { reservePort } from "./port-reservation.ts";
 
+test("a port of one family leaves that of the other free", () => {
+  for (const protocol of ["tcp", "udp"] as const) {
+    using ipv6 = reservePort({ protocol, address: "::", port: 0 });
+    expect(() => reservePort({ protocol, address: "::1", port: ipv6.port })).toThrow("EADDRINUSE");
+    reservePort({ protocol, address: "0.0.0.0", port: ipv6.port })[Symbol.dispose]();
+  }
+});
+
 for (const protocol of ["tcp", "udp"] as const) {
   test(`a ${protocol} port that is held can not be held again, on any address, until it is disposed`, () => {
     const held = reservePort({ protocol, address: "0.0.0.0", port: 0 });

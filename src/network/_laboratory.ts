@@ -50,7 +50,7 @@ export class Laboratory implements AsyncDisposable {
     const { kernel, database, folder: runDirectory } = this;
     const pools = [parseSubnet(SUBNET)];
     const names = { bridge: BRIDGE, pools, runDirectory };
-    return NetworkManager.open({ ...names, kernel, database, log: silentLogger, mendEveryMs: 50 });
+    return NetworkManager.open({ ...names, kernel, database, log: silentLogger });
   }
 
   attach(id: string, request: Partial<AttachRequest> = {}): Promise<Sandbox> {

@@ -68,8 +68,12 @@ function decodePort(value: unknown, path: string): PortBinding {
   const port = (key: string): number => fields.required(key, fields.integer(key));
   return {
     containerPort: port("containerPort"),
-    protocol: fields.string("protocol") === "udp" ? "udp" : "tcp",
+    protocol: protocolOf(fields.string("protocol")),
     hostIp: fields.required("hostIp", fields.string("hostIp")),
     hostPort: port("hostPort"),
   };
+}
+
+function protocolOf(text: string | undefined): PortBinding["protocol"] {
+  return text === "udp" || text === "sctp" ? text : "tcp";
 }

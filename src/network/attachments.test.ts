@@ -35,12 +35,15 @@ test("what was put is read back by the next engine", () => {
   expect(new Attachments(database.documents("attachments")).find(put.id)).toEqual(put);
 });
 
-test("publications are the IPv4 ports, and say whose they are", () => {
+test("publications are the ports whose family the container has, and say whose they are", () => {
   const attachments = new Attachments(memoryDatabase().documents("attachments"));
-  attachments.put(attachment(http, { ...http, hostIp: "::" }));
-  expect(attachments.publications()).toEqual([
-    { ...http, address: "172.17.0.2", comment: "web (0123456789ab) on bridge" },
-  ]);
+  const comment = "web (0123456789ab) on bridge";
+  const both = attachment(http, { ...http, hostIp: "::" });
+  attachments.put(both);
+  expect(attachments.publications()).toEqual([{ ...http, address: "172.17.0.2", comment }]);
+  const endpoints = both.endpoints.map((one) => ({ ...one, ipv6: "fd00::2" }));
+  attachments.put({ ...both, endpoints });
+  expect(attachments.publications()[1]).toEqual({ ...http, hostIp: "::", address: "fd00::2", comment });
 });
 
 const CLASHES: [PortBinding, boolean][] = [

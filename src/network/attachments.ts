@@ -3,7 +3,7 @@ import { decodeAttachment } from "./attachment.ts";
 import type { Attachment } from "./attachment.ts";
 import type { DocumentTable } from "./network-records.ts";
 import type { PortBinding } from "./port-publisher.ts";
-import type { Publication } from "./ruleset.ts";
+import type { Publication } from "./publish-rules.ts";
 
 /** Everybody who is attached, kept in the database so that the next engine knows them. */
 export class Attachments {
@@ -45,15 +45,14 @@ export class Attachments {
     return this.all().find(({ ports }) => ports.some((port) => clash(port, binding)));
   }
 
-  /** What the firewall is to publish: the IPv4 ports of all, in a stable order. */
+  /** What the firewall is to publish, in a stable order; the rest is carried by proxies. */
   publications(): Publication[] {
     return this.all().flatMap(({ id, name, ports, endpoints: [endpoint] }) => {
-      const address = endpoint?.ipv4;
-      if (address === undefined) return [];
       const comment = `${name} (${shortId(id)}) on ${endpoint?.networkName}`;
-      return ports
-        .filter(({ hostIp }) => !hostIp.includes(":"))
-        .map((port) => ({ ...port, address, comment }));
+      return ports.flatMap((port) => {
+        const address = port.hostIp.includes(":") ? endpoint?.ipv6 : endpoint?.ipv4;
+        return address === undefined ? [] : [{ ...port, address, comment }];
+      });
     });
   }
 }

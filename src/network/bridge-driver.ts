@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { EngineError, isErrno } from "#base/errors.ts";
-import { applyRules, hasTable } from "#linux/firewall.ts";
+import { applyRules, countRules, hasTable } from "#linux/firewall.ts";
 import type { Kernel } from "#linux/kernel.ts";
 import { forgetDatagramFlows } from "#linux/netlink/conntrack.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
@@ -10,7 +10,7 @@ import type { Endpoint } from "./attachment.ts";
 import type { ConnectedEndpoint, ConnectOptions, Driver } from "./driver.ts";
 import { FirewallTable } from "./firewall-table.ts";
 import type { BridgeFacts } from "./network-record.ts";
-import type { Publication } from "./ruleset.ts";
+import type { Publication } from "./publish-rules.ts";
 import { formatSubnet } from "./subnet.ts";
 
 /** What of the kernel's door the networks use. */
@@ -44,13 +44,17 @@ export class BridgeDriver implements Driver {
     this.#kernel = kernel;
     this.#netlink = netlink;
     this.#bridge = bridge;
-    this.#firewall = new FirewallTable(bridge.name, formatSubnet(bridge.subnet), applyRules);
+    this.#firewall = new FirewallTable({
+      bridge: bridge.name,
+      subnet: formatSubnet(bridge.subnet),
+      apply: applyRules,
+      count: countRules,
+    });
   }
 
   async ensure(): Promise<void> {
     const found = this.#netlink.findLink(this.#bridge.name);
-    if (!hasTable(this.#bridge.name)) this.#firewall.forget();
-    else if (found?.index === this.#index && this.#isPrepared) return;
+    if (this.#firewall.check() && found?.index === this.#index && this.#isPrepared) return;
     this.#isPrepared = false;
     this.#index = this.#prepareLink(found);
     await this.#firewall.ensure();

@@ -1,5 +1,5 @@
 import type { Endpoint } from "./attachment.ts";
-import type { Publication } from "./ruleset.ts";
+import type { Publication } from "./publish-rules.ts";
 
 /** One network as the kernel knows it. A kind of network is a way to make this. */
 export interface Driver {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { EngineError } from "#base/errors.ts";
 import { FirewallTable } from "./firewall-table.ts";
-import type { Publication } from "./ruleset.ts";
+import type { Publication } from "./publish-rules.ts";
 
 function port(hostPort: number): Publication {
   return {
@@ -14,16 +14,27 @@ function port(hostPort: number): Publication {
   };
 }
 
+interface Opened {
+  readonly table: FirewallTable;
+  readonly sent: string[];
+  /** Takes every rule out of the table, as another program might. */
+  readonly flush: () => void;
+}
+
 /** A table whose transactions are kept, and each answered by the next of `answers`. */
-function open(...answers: (Error | undefined)[]): { table: FirewallTable; sent: string[] } {
+function open(...answers: (Error | undefined)[]): Opened {
   const sent: string[] = [];
-  const table = new FirewallTable("t0", "172.17.0.0/16", async (text) => {
+  let rules = 0;
+  const apply = async (text: string): Promise<void> => {
     sent.push(text);
     await Promise.resolve();
     const failure = answers.shift();
     if (failure) throw failure;
-  });
-  return { table, sent };
+    const lines = text.split("\n").filter((line) => /^\t\t|^add rule/.test(line)).length;
+    rules = text.includes("delete table") ? lines : rules + lines;
+  };
+  const table = new FirewallTable({ bridge: "t0", subnet: "172.17.0.0/16", apply, count: () => rules });
+  return { table, sent, flush: () => void (rules = 0) };
 }
 
 const refused = new EngineError("internal", "Cannot apply firewall rules: nft answered 1");
@@ -82,12 +93,31 @@ test("a refusal reaches the caller, and the next call tries again", async () => 
   expect(sent).toHaveLength(2);
 });
 
-test("forget() makes the next call write the table", async () => {
-  const { table, sent } = open();
+test("a table that was emptied is found by check(), and written anew", async () => {
+  const { table, sent, flush } = open();
+  await table.publish([port(1)]);
+  expect(table.check()).toBe(true);
+  flush();
+  expect(table.check()).toBe(false);
   await table.ensure();
-  table.forget();
-  await table.ensure();
-  expect(sent).toHaveLength(2);
+  expect(sent[1]).toBe(sent[0] ?? "");
+  expect(table.check()).toBe(true);
+});
+
+test("a table that was emptied is written anew when a port comes", async () => {
+  const { table, sent, flush } = open();
+  await table.publish([port(1)]);
+  flush();
+  await table.publish([port(1), port(2)]);
+  expect(sent).toHaveLength(3);
+  expect(sent[2]).toContain("dport 1 ");
+});
+
+test("check() does not judge a table that is being written", async () => {
+  const { table } = open();
+  const writing = table.ensure();
+  expect(table.check()).toBe(true);
+  await writing;
 });
 
 test("remove() leaves no table", async () => {

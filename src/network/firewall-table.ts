@@ -1,9 +1,21 @@
 import { EngineError } from "#base/errors.ts";
-import { publishRule, renderAddition, renderRemoval, renderRuleset } from "./ruleset.ts";
-import type { Publication } from "./ruleset.ts";
+import { publishRule } from "./publish-rules.ts";
+import { renderAddition, renderRemoval, renderRuleset } from "./ruleset.ts";
+import type { Publication } from "./publish-rules.ts";
 
 /** Puts rules in place: `applyRules` of `linux/`. */
 export type ApplyRules = (text: string) => Promise<void>;
+
+/** How many rules a table holds: `countRules` of `linux/`. */
+export type CountRules = (table: string) => number;
+
+export interface FirewallTableOptions {
+  /** Also names the table. */
+  readonly bridge: string;
+  readonly subnet: string;
+  readonly apply: ApplyRules;
+  readonly count: CountRules;
+}
 
 /**
  * The one nftables table of a bridge, and its only writer. Callers of one moment share a transaction.
@@ -15,15 +27,19 @@ export class FirewallTable {
   readonly #bridge: string;
   readonly #subnet: string;
   readonly #apply: ApplyRules;
+  readonly #count: CountRules;
   #wanted: readonly Publication[] = [];
   /** The rules of published ports in force; `undefined` when what is in the kernel is not known. */
   #applied: ReadonlySet<string> | undefined;
+  /** The rules the table held when we left it. */
+  #left = 0;
   #running: Promise<void> | undefined;
 
-  constructor(bridge: string, subnet: string, apply: ApplyRules) {
+  constructor({ bridge, subnet, apply, count }: FirewallTableOptions) {
     this.#bridge = bridge;
     this.#subnet = subnet;
     this.#apply = apply;
+    this.#count = count;
   }
 
   /** Resolves once these ports, or what came after them, are in force. */
@@ -42,9 +58,15 @@ export class FirewallTable {
     }
   }
 
-  /** Somebody else may have changed the table: the next call writes it anew. */
-  forget(): void {
-    this.#applied = undefined;
+  /**
+   * Looks whether somebody else took rules out of the table: false when so, and the next call writes it anew. Cheap. What
+   * others put into it stays until then.
+   */
+  check(): boolean {
+    // What is under way will be looked at when it is done.
+    if (this.#running !== undefined) return true;
+    if (this.#applied === undefined || this.#count(this.#bridge) < this.#left) this.#applied = undefined;
+    return this.#applied !== undefined;
   }
 
   async remove(): Promise<void> {
@@ -72,6 +94,7 @@ export class FirewallTable {
     // Not known while under way, and after a failure.
     this.#applied = undefined;
     if (!isAddition || !(await this.#add(missing))) await this.#write(wanted);
+    this.#left = this.#count(this.#bridge);
     this.#applied = new Set(wanted.map(publishRule));
   }
 
@@ -79,7 +102,8 @@ export class FirewallTable {
   async #add(missing: readonly Publication[]): Promise<boolean> {
     try {
       await this.#apply(renderAddition(this.#bridge, missing));
-      return true;
+      // It may have been emptied and not removed.
+      return this.#count(this.#bridge) >= this.#left + missing.length;
     } catch (error) {
       if (EngineError.is(error, "internal")) return false;
       throw error;

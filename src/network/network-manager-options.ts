@@ -17,6 +17,6 @@ export interface NetworkManagerOptions {
   /** Where the default bridge's subnet is chosen from. Docker's pools when absent. */
   readonly pools?: readonly Subnet[];
   readonly clock?: Clock;
-  /** How soon a bridge or table that others removed is put back. 2000 when absent. */
+  /** How soon a bridge or table that others removed is put back. 10,000 when absent; rules are heard of at once. */
   readonly mendEveryMs?: number;
 }

@@ -12,6 +12,7 @@ import { Attachments } from "./attachments.ts";
 import { BridgeDriver } from "./bridge-driver.ts";
 import type { NetworkKernel } from "./bridge-driver.ts";
 import { BackgroundWork } from "./background-work.ts";
+import { DamageWatch } from "./damage-watch.ts";
 import type { Driver } from "./driver.ts";
 import { EndpointMaker } from "./endpoint-maker.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
@@ -25,7 +26,7 @@ import { parseResolvConf } from "./resolv-conf.ts";
 import { sandboxOf } from "./sandbox.ts";
 import type { AttachRequest, Sandbox } from "./sandbox.ts";
 
-const MEND_EVERY_MS = 2000;
+const MEND_EVERY_MS = 10_000;
 
 /**
  * Gives containers and build steps their network namespace, and takes it away: the only writer of our bridge, of our
@@ -45,7 +46,7 @@ export class NetworkManager {
   readonly #locks = new KeyedLock();
   readonly #held = new Map<string, HeldPorts>();
   readonly #background: BackgroundWork;
-  readonly #watch: NodeJS.Timeout;
+  readonly #damage: DamageWatch;
 
   private constructor(options: NetworkManagerOptions, netlink: Rtnetlink) {
     const { kernel, database, log, bridge: name = "darse0", pools = DEFAULT_POOLS } = options;
@@ -61,8 +62,12 @@ export class NetworkManager {
     this.#records = new NetworkRecords(database.documents("networks"), choice, options.clock ?? systemClock);
     this.#endpoints = new EndpointMaker(this.#records);
     this.#bridge = new BridgeDriver(kernel, netlink, this.#records.bridge);
-    this.#watch = setInterval(() => this.#mend(), options.mendEveryMs ?? MEND_EVERY_MS);
-    this.#watch.unref();
+    this.#damage = new DamageWatch({
+      table: name,
+      log,
+      everyMs: options.mendEveryMs ?? MEND_EVERY_MS,
+      mend: () => this.#mend(),
+    });
   }
 
   /** Changes nothing in the kernel: the bridge is made for the first who needs it. @throws {EngineError} */
@@ -136,6 +141,7 @@ export class NetworkManager {
       if (!known.has(name))
         this.#background.add(`remove interface ${name}`, Rtnetlink.deleteLinkInBackground(name));
     }
+    await this.#damage.listen();
     if (this.#endpoints.isInUse || this.#bridge.exists()) {
       await this.#bridge.publish(this.#attachments.publications());
       await this.#bridge.ensure();
@@ -150,7 +156,7 @@ export class NetworkManager {
 
   /** Lets go of what the engine holds; containers keep their network, and their ports on IPv4. */
   async close(): Promise<void> {
-    clearInterval(this.#watch);
+    this.#damage[Symbol.dispose]();
     await this.#background.settled();
     for (const held of this.#held.values()) await held[Symbol.asyncDispose]();
     this.#held.clear();
@@ -181,6 +187,7 @@ export class NetworkManager {
     base: Pick<Attachment, "id" | "name" | "isShared">,
   ): Promise<Attachment> {
     await using undo = new AsyncDisposableStack();
+    await this.#damage.listen();
     await this.#bridge.ensure();
     const endpoint = this.#endpoints.onBridge(request.mac);
     undo.defer(() => this.#endpoints.release(endpoint));
@@ -234,7 +241,7 @@ export class NetworkManager {
 
   async #takeBack(attachment: Attachment): Promise<void> {
     const { id } = attachment;
-    if (attachment.ports.length > 0) this.#unpublish();
+    if (attachment.ports.length > 0) this.#unpublish(attachment.ports);
     await this.#held.get(id)?.[Symbol.asyncDispose]();
     this.#held.delete(id);
     if (attachment.namespacePath !== undefined && !attachment.isShared) {
@@ -243,20 +250,22 @@ export class NetworkManager {
     for (const endpoint of attachment.endpoints) this.#disconnect(endpoint);
   }
 
-  /** A reload of the host's firewall flushes every table, ours too. */
   #mend(): void {
     if (this.#endpoints.isInUse) this.#background.add("mend the network", this.#bridge.ensure());
   }
 
   /** Rules that go make the kernel wait; whoever publishes next comes after, as the table has one writer. */
-  #unpublish(): void {
+  #unpublish(bindings: readonly PortBinding[]): void {
     if (!this.#bridge.exists()) return;
     const work = this.#bridge.publish(this.#attachments.publications());
-    this.#background.add("take published ports out of the firewall", work);
+    this.#background.add(
+      "take published ports out of the firewall",
+      work.then(() => this.#redirectSenders(bindings)),
+    );
   }
 
   #redirectSenders(bindings: readonly PortBinding[]): void {
-    const ports = bindings.filter((one) => one.protocol === "udp" && !one.hostIp.includes(":"));
+    const ports = bindings.filter((one) => one.protocol === "udp");
     if (ports.length === 0) return;
     const work = this.#bridge.redirectSenders(ports.map((one) => one.hostPort));
     this.#background.add("redirect senders of datagrams", work);
@@ -289,9 +298,10 @@ export class NetworkManager {
     this.#held.set(id, { bindings: ports, [Symbol.asyncDispose]: () => stack.disposeAsync() });
   }
 
-  #publishContext(name: string, { endpointId, ipv4 = "" }: Attachment["endpoints"][number]): PublishContext {
+  #publishContext(name: string, { endpointId, ipv4, ipv6 }: Attachment["endpoints"][number]): PublishContext {
     return {
-      address: ipv4,
+      ...(ipv4 !== undefined && { ipv4 }),
+      ...(ipv6 !== undefined && { ipv6 }),
       subject: `endpoint ${name} (${endpointId})`,
       holderOf: (binding) => this.#attachments.holderOf(binding)?.name,
     };

@@ -3,10 +3,12 @@ import { findListener } from "#linux/listener.ts";
 import { reservePort } from "#linux/port-reservation.ts";
 import { openTcpProxy, openUdpProxy } from "./port-proxy.ts";
 
+/** The kernel may lack SCTP; such a port is then refused. */
+export type PortProtocol = "tcp" | "udp" | "sctp";
+
 export interface PortRequest {
   readonly containerPort: number;
-  /** `sctp` is refused as unsupported. */
-  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly protocol: PortProtocol;
   /** Every address of both families when absent or empty. */
   readonly hostIp?: string;
   /** Any free one when absent or 0; with `hostPortEnd` the first free one of a range. */
@@ -16,22 +18,26 @@ export interface PortRequest {
 
 export interface PortBinding {
   readonly containerPort: number;
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: PortProtocol;
   readonly hostIp: string;
   readonly hostPort: number;
 }
 
 /** Who asks, and for which address ports are held. */
 export interface PublishContext {
-  /** The container's IPv4 address. */
-  readonly address: string;
+  /** The container's addresses; it has one of them at least. */
+  readonly ipv4?: string;
+  readonly ipv6?: string;
   /** `endpoint web (3f2a…)`, for errors. */
   readonly subject: string;
   /** The container of ours that has the port published, by name. */
   holderOf(binding: PortBinding): string | undefined;
 }
 
-/** Ports held for a container until this is disposed: reservations for IPv4, proxies for IPv6. */
+/**
+ * Ports held for a container until this is disposed: reservations where rules of the firewall carry the traffic, proxies
+ * on IPv6, to which rules alone cannot lead (see `holdIpv6`).
+ */
 export interface HeldPorts extends AsyncDisposable {
   readonly bindings: readonly PortBinding[];
 }
@@ -76,29 +82,29 @@ async function holdFirstFree(request: PortRequest, context: PublishContext): Pro
   );
 }
 
-/** Docker's default is both families, on one port number. */
+/** Docker's default is both families, on one port number; a family that cannot be had is asked for by its address. */
 async function holdFamilies(request: PortRequest, port: number, context: PublishContext): Promise<HeldPorts> {
   const { containerPort, protocol } = request;
-  if (protocol === "sctp") {
-    throw new EngineError(
-      "unsupported",
-      `Cannot publish port ${containerPort}/sctp: only tcp and udp can be`,
-    );
-  }
   await using stack = new AsyncDisposableStack();
   const bindings: PortBinding[] = [];
   let hostPort = port;
-  for (const hostIp of request.hostIp ? [request.hostIp] : ["0.0.0.0", "::"]) {
+  for (const hostIp of request.hostIp ? [request.hostIp] : wildcards(protocol, context)) {
     try {
       const binding = await hold({ containerPort, protocol, hostIp, hostPort }, context, stack);
       bindings.push(binding);
       hostPort = binding.hostPort;
     } catch (error) {
       // A host without IPv6 publishes on IPv4 alone, unless IPv6 was asked for.
-      if (request.hostIp || hostIp !== "::" || !isWithoutFamily(error)) throw error;
+      if (request.hostIp || bindings.length === 0 || !isWithoutFamily(error)) throw error;
     }
   }
   return heldPorts(bindings, stack.move());
+}
+
+/** The proxy carries neither IPv4 nor SCTP. */
+function wildcards(protocol: PortProtocol, { ipv4, ipv6 }: PublishContext): string[] {
+  if (ipv4 === undefined) return ["::"];
+  return protocol === "sctp" && ipv6 === undefined ? ["0.0.0.0"] : ["0.0.0.0", "::"];
 }
 
 async function hold(
@@ -109,27 +115,40 @@ async function hold(
   const holder = wanted.hostPort === 0 ? undefined : context.holderOf(wanted);
   if (holder !== undefined) throw allocated(wanted, context, holder);
   try {
-    return wanted.hostIp.includes(":") ? await holdIpv6(wanted, context, stack) : holdIpv4(wanted, stack);
+    if (wanted.hostIp.includes(":")) return await holdIpv6(wanted, context, stack);
+    if (context.ipv4 === undefined) throw withoutFamily(wanted, "IPv4");
+    return reserve(wanted, stack);
   } catch (error) {
     throw refusal(error, wanted, context);
   }
 }
 
-function holdIpv4(wanted: PortBinding, stack: AsyncDisposableStack): PortBinding {
+function reserve(wanted: PortBinding, stack: AsyncDisposableStack): PortBinding {
   const { protocol, hostIp: address, hostPort: port } = wanted;
   const reservation = stack.use(reservePort({ protocol, address, port }));
   return { ...wanted, hostPort: reservation.port };
 }
 
+/**
+ * A proxy holds the port. Where the container has IPv6 the rules lead to it what comes from other machines, and the
+ * proxy carries only what rules cannot turn away: the kernel lets nothing from `::1` leave the host. Where the container
+ * has none, the proxy carries all.
+ */
 async function holdIpv6(
   wanted: PortBinding,
   context: PublishContext,
   stack: AsyncDisposableStack,
 ): Promise<PortBinding> {
-  const hostPort = wanted.hostPort === 0 ? anyFreePort(wanted.protocol) : wanted.hostPort;
-  const open = wanted.protocol === "tcp" ? openTcpProxy : openUdpProxy;
-  const target = { address: context.address, port: wanted.containerPort };
-  stack.use(await open({ hostIp: wanted.hostIp, hostPort, target }));
+  const { protocol } = wanted;
+  const address = context.ipv6 ?? context.ipv4;
+  if (protocol === "sctp") {
+    if (context.ipv6 === undefined) throw withoutFamily(wanted, "IPv6");
+    return reserve(wanted, stack);
+  }
+  if (address === undefined) throw new Error("a container without an address cannot publish ports");
+  const hostPort = wanted.hostPort === 0 ? anyFreePort(protocol) : wanted.hostPort;
+  const open = protocol === "tcp" ? openTcpProxy : openUdpProxy;
+  stack.use(await open({ hostIp: wanted.hostIp, hostPort, target: { address, port: wanted.containerPort } }));
   return { ...wanted, hostPort };
 }
 
@@ -156,14 +175,23 @@ function allocated(wanted: PortBinding, context: PublishContext, holder: string)
 }
 
 function refusal(error: unknown, wanted: PortBinding, context: PublishContext): unknown {
+  if (isErrno(error, "EPROTONOSUPPORT", "ESOCKTNOSUPPORT")) {
+    const what = `${wanted.containerPort}/${wanted.protocol}`;
+    return new EngineError("unsupported", `Cannot publish port ${what}: this kernel has no SCTP`, {
+      cause: error,
+      hint: "modprobe sctp",
+    });
+  }
   if (!isErrno(error, "EADDRINUSE", "EADDRNOTAVAIL", "EACCES")) return error;
   const isInUse = isErrno(error, "EADDRINUSE");
   const { hostIp, hostPort, protocol, containerPort } = wanted;
   const host = hostIp.includes(":") ? `[${hostIp}]` : hostIp;
   const reason = isInUse ? "address already in use" : "cannot assign requested address";
-  const message = `${prefix(context)}failed to bind host port for ${host}:${hostPort}:${context.address}:${containerPort}/${protocol}: ${reason}`;
+  const address = context.ipv4 ?? `[${context.ipv6}]`;
+  const message = `${prefix(context)}failed to bind host port for ${host}:${hostPort}:${address}:${containerPort}/${protocol}: ${reason}`;
   if (!isInUse) return new EngineError("internal", message, { cause: error });
-  const holder = findListener({ protocol, port: hostPort, address: hostIp });
+  const holder =
+    protocol === "sctp" ? undefined : findListener({ protocol, port: hostPort, address: hostIp });
   const who = holder ? `${holder.command} (process ${holder.pid})` : "another program";
   return new PortTaken(message, {
     cause: error,
@@ -185,4 +213,11 @@ class PortTaken extends EngineError {
 function isWithoutFamily(error: unknown): boolean {
   const cause = error instanceof EngineError ? error.cause : error;
   return isErrno(cause, "EAFNOSUPPORT", "EADDRNOTAVAIL");
+}
+
+function withoutFamily({ hostIp, containerPort, protocol }: PortBinding, family: string): EngineError {
+  const what = `Cannot publish port ${containerPort}/${protocol} on ${hostIp}`;
+  return new EngineError("invalid", `${what}: the container has no ${family}`, {
+    hint: "choose an address of the other family, or a network that has both",
+  });
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderAddition, renderRemoval, renderRuleset } from "./ruleset.ts";
-import type { Publication } from "./ruleset.ts";
+import type { Publication } from "./publish-rules.ts";
 
 const base = { bridge: "darse0", subnet: "172.17.0.0/16" };
 const web: Publication = {

@@ -1,3 +1,6 @@
+import { publishRule } from "./publish-rules.ts";
+import type { Publication } from "./publish-rules.ts";
+
 /**
  * The text of our nftables table, which `nft -f -` puts in place of the one before in a single transaction; connections
  * that stand are kept by the kernel's connection tracking. Pure.
@@ -16,21 +19,6 @@ export interface RulesetOptions {
   readonly subnet: string;
   readonly publications: readonly Publication[];
 }
-
-/** A published IPv4 port. */
-export interface Publication {
-  readonly protocol: "tcp" | "udp";
-  /** `0.0.0.0` is every address of the host. */
-  readonly hostIp: string;
-  readonly hostPort: number;
-  readonly address: string;
-  readonly containerPort: number;
-  /** For people: container and network. */
-  readonly comment: string;
-}
-
-/** Longest comment nftables takes. */
-const COMMENT_BYTES = 120;
 
 export function renderRuleset({ bridge, subnet, publications }: RulesetOptions): string {
   const inside = `"${bridge}"`;
@@ -70,16 +58,4 @@ export function renderRemoval(bridge: string): string {
 function chain(name: string, hook: string, rules: readonly string[]): string {
   const body = rules.map((rule) => `\t\t${rule}\n`).join("");
   return `\tchain ${name} {\n\t\ttype ${hook}; policy accept;\n${body}\t}\n`;
-}
-
-/** The rule of one port; two publications with the same text are the same. */
-export function publishRule(one: Publication): string {
-  const address = one.hostIp === "0.0.0.0" ? "" : `ip daddr ${one.hostIp} `;
-  const target = `dnat ip to ${one.address}:${one.containerPort}`;
-  return `${address}${one.protocol} dport ${one.hostPort} ${target} comment "${quotable(one.comment)}"`;
-}
-
-/** Text that cannot leave its quotes: names come from people. */
-function quotable(text: string): string {
-  return text.replaceAll(/[^\w ./:()-]/g, "_").slice(0, COMMENT_BYTES);
 }

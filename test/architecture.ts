@@ -25,7 +25,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "build",
   ],
   compose: ["base", "oci", "api"],
-  cli: ["base", "oci", "api", "compose"],
+  // `registry` for the manifest commands alone: they put lists together without an engine, and are loaded when called.
+  cli: ["base", "oci", "api", "registry", "compose"],
 };
 
 /** Modules that only one folder may import, so that the runtime below us could be changed. */

@@ -1,6 +1,7 @@
 import { CONTAINER_COMMANDS } from "./catalog/container-commands.ts";
 import type { CatalogEntry } from "./catalog/entry.ts";
 import { IMAGE_COMMANDS } from "./catalog/image-commands.ts";
+import { MANIFEST_COMMANDS } from "./catalog/manifest-commands.ts";
 import { NETWORK_COMMANDS } from "./catalog/network-commands.ts";
 import { SYSTEM_COMMANDS } from "./catalog/system-commands.ts";
 import { VOLUME_COMMANDS } from "./catalog/volume-commands.ts";
@@ -14,6 +15,7 @@ export interface CommandGroup {
 export const GROUPS: readonly CommandGroup[] = [
   { name: "container", summary: "Manage containers" },
   { name: "image", summary: "Manage images" },
+  { name: "manifest", summary: "Manage image manifests and manifest lists" },
   { name: "network", summary: "Manage networks" },
   { name: "system", summary: "Manage the engine" },
   { name: "volume", summary: "Manage volumes" },
@@ -24,6 +26,7 @@ export const CATALOG: readonly CatalogEntry[] = [
   ...CONTAINER_COMMANDS,
   ...IMAGE_COMMANDS,
   ...SYSTEM_COMMANDS,
+  ...MANIFEST_COMMANDS,
   ...NETWORK_COMMANDS,
   ...VOLUME_COMMANDS,
 ];

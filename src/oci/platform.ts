@@ -7,6 +7,7 @@ export interface Platform {
   readonly architecture: string;
   readonly variant?: string;
   readonly "os.version"?: string;
+  readonly "os.features"?: readonly string[];
 }
 
 const ARCHITECTURE_OF_NODE: ReadonlyMap<string, string> = new Map([
@@ -76,10 +77,12 @@ export function decodePlatform(value: unknown, path: string): Platform {
   const fields = new Fields(value, path);
   const variant = fields.string("variant");
   const version = fields.string("os.version");
+  const features = fields.strings("os.features");
   return {
     os: fields.string("os") ?? "",
     architecture: fields.string("architecture") ?? "",
     ...(variant !== undefined && variant !== "" && { variant }),
     ...(version !== undefined && version !== "" && { "os.version": version }),
+    ...(features !== undefined && features.length > 0 && { "os.features": features }),
   };
 }

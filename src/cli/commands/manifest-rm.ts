@@ -1,0 +1,19 @@
+import { command } from "../command.ts";
+import { forEachArgument } from "../for-each.ts";
+import { parseTarget } from "../manifest/local-manifest.ts";
+import { ManifestStore } from "../manifest/manifest-store.ts";
+
+export const removeManifests = command({
+  usage: "MANIFEST_LIST [MANIFEST_LIST...]",
+  arguments: { min: 1 },
+  flags: {},
+  run(args, _flags, context) {
+    const store = new ManifestStore(context.configFolder);
+    return forEachArgument(args, context, async (name) => {
+      const { full } = parseTarget(name);
+      await store.getList(full);
+      await store.remove(full);
+      return undefined;
+    });
+  },
+});

@@ -1,5 +1,6 @@
-// Prints docs/compatibility.md: every endpoint of the Engine API, and whether this engine has it. It asks an engine for
-// its routes, so that the page says what the code does. Run: bun scripts/compatibility.ts > docs/compatibility.md (as root)
+// Prints docs/compatibility.md: every endpoint of the Engine API and every command of docker's, and whether we have it. It
+// asks an engine for its routes and the command line for its commands, so that the page says what the code does.
+// Run: bun scripts/compatibility.ts > docs/compatibility.md (as root)
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { Engine } from "#daemon/engine.ts";
 import type { Route } from "#daemon/http/route.ts";
 import { openKernel } from "#linux/real-kernel.ts";
 import { layout } from "#store/layout.ts";
+import { ownCommands, readCommands, renderCommands } from "./compatibility-commands.ts";
 
 /** One endpoint of the API. */
 export interface Endpoint {
@@ -112,7 +114,7 @@ export function staleReasons(endpoints: readonly Endpoint[], routes: readonly Ro
   ).map(({ why }) => why);
 }
 
-/** The page. @throws {Error} for an endpoint that is missing without a reason */
+/** The half of the page on the API. @throws {Error} for an endpoint that is missing without a reason */
 export function renderCompatibility(endpoints: readonly Endpoint[], routes: readonly Route[]): string {
   const known = new Map(routes.map((route) => [keyOf(route), route]));
   const rows = endpoints.map((endpoint) => ({ endpoint, state: judge(endpoint, known) }));
@@ -137,6 +139,12 @@ ${counts.join("\n")}
 ${tables.join("\n")}`;
 }
 
+/** The whole of docs/compatibility.md. */
+export async function renderPage(): Promise<string> {
+  const endpoints = renderCompatibility(readEndpoints(), await routesOfEngine());
+  return `${endpoints}\n${renderCommands(readCommands(), await ownCommands())}`;
+}
+
 const INTRODUCTION = `# Compatibility with the Docker Engine API
 
 Every endpoint of Engine API 1.55, and whether this engine has it. The page is written by \`scripts/compatibility.ts\`, which
@@ -149,5 +157,5 @@ the reason and what to use instead (501; outside a swarm Docker's own 503), or a
 `;
 
 if (import.meta.main) {
-  process.stdout.write(renderCompatibility(readEndpoints(), await routesOfEngine()));
+  process.stdout.write(await renderPage());
 }

@@ -1,13 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "bun:test";
-import {
-  keyOf,
-  readEndpoints,
-  renderCompatibility,
-  routesOfEngine,
-  staleReasons,
-} from "../scripts/compatibility.ts";
+import { expect, test } from "bun:test";
+import { GROUPS } from "../src/cli/catalog.ts";
+import { keyOf, readEndpoints, renderPage, routesOfEngine, staleReasons } from "../scripts/compatibility.ts";
+import { ownCommands, readCommands, staleCommandReasons } from "../scripts/compatibility-commands.ts";
 import { needs } from "./needs.ts";
 
 const PAGE = join(import.meta.dir, "../docs/compatibility.md");
@@ -17,7 +13,7 @@ const rooted = needs("root", "crun", "conmon");
 rooted(
   "docs/compatibility.md is what the code says (else: bun scripts/compatibility.ts > docs/compatibility.md)",
   async () => {
-    expect(readFileSync(PAGE, "utf8")).toBe(renderCompatibility(readEndpoints(), await routesOfEngine()));
+    expect(readFileSync(PAGE, "utf8")).toBe(await renderPage());
   },
 );
 
@@ -33,4 +29,17 @@ rooted("no endpoint has two routes", async () => {
 rooted("no route is one that the API does not know", async () => {
   const known = new Set(readEndpoints().map(keyOf));
   expect((await routesOfEngine()).map(keyOf).filter((key) => !known.has(key))).toEqual([]);
+});
+
+test("no reason stands for a command or flag that is there", async () => {
+  expect(staleCommandReasons(readCommands(), await ownCommands())).toEqual([]);
+});
+
+test("what a command is called in help is what it is called by", async () => {
+  const own = await ownCommands();
+  const groups = new Set(GROUPS.map(({ name }) => name));
+  const orphans = [...own.keys()].filter(
+    (path) => path.includes(" ") && !groups.has(path.split(" ")[0] ?? ""),
+  );
+  expect(orphans).toEqual([]);
 });

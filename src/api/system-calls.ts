@@ -43,7 +43,15 @@ export class SystemCalls {
     return trusted(await this.#caller.json({ method: "GET", path: "/system/df", query }));
   }
 
-  async pruneBuildCache(query: { all: boolean }, filters: Filters): Promise<BuildCachePruneReport> {
+  /** @param query bytes to keep under the names that it has had (API 1.48) */
+  async pruneBuildCache(
+    query: {
+      all: boolean;
+      "reserved-space"?: number | undefined;
+      "keep-storage"?: number | undefined;
+    },
+    filters: Filters,
+  ): Promise<BuildCachePruneReport> {
     const all = { ...query, filters: encodeFilters(filters) };
     return trusted(await this.#caller.json({ method: "POST", path: "/build/prune", query: all }));
   }

@@ -13,6 +13,7 @@ export interface CommandGroup {
 }
 
 export const GROUPS: readonly CommandGroup[] = [
+  { name: "builder", summary: "Manage builds" },
   { name: "container", summary: "Manage containers" },
   { name: "image", summary: "Manage images" },
   { name: "manifest", summary: "Manage image manifests and manifest lists" },

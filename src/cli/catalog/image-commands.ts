@@ -3,7 +3,7 @@ import { type CatalogEntry, common, entry } from "./entry.ts";
 /** Commands on images. */
 export const IMAGE_COMMANDS: readonly CatalogEntry[] = [
   entry(
-    "image build, build",
+    "image build, build, builder build",
     "Build an image from a Dockerfile",
     async () => (await import("../commands/build.ts")).build,
     common,
@@ -65,5 +65,10 @@ export const IMAGE_COMMANDS: readonly CatalogEntry[] = [
     "image tag, tag",
     "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
     async () => (await import("../commands/tag.ts")).tag,
+  ),
+  entry(
+    "builder prune",
+    "Remove build cache",
+    async () => (await import("../commands/builder-prune.ts")).pruneBuildCache,
   ),
 ];

@@ -7,6 +7,7 @@ import { resolveEnv } from "./specs/env.ts";
 import { parseHealth } from "./specs/health.ts";
 import { parseExtraHost } from "./specs/host-names.ts";
 import { parseKeyValues, parseStrictKeyValues, type ReadText, readKeyValueFile } from "./specs/key-values.ts";
+import { checkLink } from "./specs/link.ts";
 import { parseMount } from "./specs/mount.ts";
 import { type Networking, parseNetworking } from "./specs/network.ts";
 import { parsePorts } from "./specs/ports.ts";
@@ -125,7 +126,9 @@ function hostConfig(input: RequestInput, parts: HostParts): Sparse<HostConfig> {
     GroupAdd: list(flags.groupAdd),
     IpcMode: flags.ipc ?? "",
     Links:
-      parts.networking.mode === "default" || parts.networking.mode === "bridge" ? list(flags.link) : null,
+      parts.networking.mode === "default" || parts.networking.mode === "bridge"
+        ? list(flags.link.map(checkLink))
+        : null,
     OomScoreAdj: flags.oomScoreAdj ?? 0,
     PidMode: flags.pid ?? "",
     Privileged: flags.privileged,

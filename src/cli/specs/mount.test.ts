@@ -4,6 +4,16 @@ import { parseMount } from "./mount.ts";
 const table: [string, object][] = [
   ["target=/data", { Type: "volume", Target: "/data" }],
   ["type=bind,source=/a,target=/b", { Type: "bind", Source: "/a", Target: "/b" }],
+  [
+    "type=bind,source=/a,target=/b,bind-create-src,ro,bind-recursive=readonly,bind-propagation=rprivate",
+    {
+      Type: "bind",
+      Source: "/a",
+      Target: "/b",
+      ReadOnly: true,
+      BindOptions: { CreateMountpoint: true, ReadOnlyForceRecursive: true, Propagation: "rprivate" },
+    },
+  ],
   ["type=bind,src=./a,dst=/b,ro", { Type: "bind", Source: "/work/a", Target: "/b", ReadOnly: true }],
   ["type=bind,source=/a,destination=/b,readonly=false", { Type: "bind", Source: "/a", Target: "/b" }],
   [
@@ -42,6 +52,24 @@ for (const [text, want] of table) {
 }
 
 const wrong: [string, string][] = [
+  [
+    "type=bind, source=/a,target=/b",
+    "invalid option 'source' in ' source=/a': option should not have whitespace",
+  ],
+  ["target= /a", "invalid value for 'target' in 'target= /a': value should not have whitespace"],
+  ["target=", "invalid value for 'target': value is empty"],
+  [
+    "type=bind,source=/a,target=/b,bind-recursive=some",
+    'must be "enabled", "disabled", "writable", or "readonly"',
+  ],
+  [
+    "type=bind,source=/a,target=/b,bind-recursive=writable",
+    "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction",
+  ],
+  [
+    "type=bind,source=/a,target=/b,readonly,bind-recursive=readonly",
+    "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",
+  ],
   ["type=bind,source=/a", "target is required"],
   ["type=nope,target=/a", 'mount type unknown: "nope"'],
   ["target=/a,nope=1", "unknown option 'nope' in 'nope=1'"],

@@ -95,9 +95,10 @@ export function parseMount(text: string, workingDirectory: string): Mount {
     image: {},
     tmpfs: {},
   };
-  for (const field of parseCsv(text)) {
+  for (const field of parseCsv(text.trim())) {
     const [name, value] = cutAt(field, "=");
-    const key = name.toLowerCase().trim();
+    const key = name.toLowerCase();
+    checkSpace(field, name, value);
     const setter = Object.hasOwn(KEYS, ALIASES[key] ?? key) ? KEYS[ALIASES[key] ?? key] : undefined;
     const isSwitch = ["readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"].includes(
       key,
@@ -111,6 +112,35 @@ export function parseMount(text: string, workingDirectory: string): Mount {
   return finish(draft, workingDirectory);
 }
 
+/** Space around a key or a value is taken for a slip. */
+function checkSpace(field: string, name: string, value: string | undefined): void {
+  const complain = (text: string): never => {
+    throw new EngineError("invalid", text);
+  };
+  if (name.trim() !== name) {
+    complain(`invalid option '${name.trim()}' in '${field}': option should not have whitespace`);
+  }
+  if (value === undefined) return;
+  if (value.trim() === "") complain(`invalid value for '${name}': value is empty`);
+  if (value.trim() !== value) {
+    complain(`invalid value for '${name}' in '${field}': value should not have whitespace`);
+  }
+}
+
+/** What bind-recursive asks for only means something together with other options. */
+function checkRecursive({ bind, isReadOnly }: Draft): void {
+  const needs = (option: string, other: string): never => {
+    throw new EngineError(
+      "invalid",
+      `option 'bind-recursive=${option}' requires '${other}' to be specified in conjunction`,
+    );
+  };
+  if (bind.ReadOnlyNonRecursive && !isReadOnly) needs("writable", "readonly");
+  if (!bind.ReadOnlyForceRecursive) return;
+  if (!isReadOnly) needs("readonly", "readonly");
+  if (bind.Propagation !== "rprivate") needs("readonly", "bind-propagation=rprivate");
+}
+
 function finish(draft: Draft, workingDirectory: string): Mount {
   const isRelative = draft.type === "bind" && draft.source?.startsWith(".") === true;
   const source = isRelative ? resolve(workingDirectory, draft.source ?? "") : draft.source;
@@ -120,6 +150,7 @@ function finish(draft: Draft, workingDirectory: string): Mount {
       throw new EngineError("invalid", `cannot mix '${type}-*' options with mount type '${draft.type}'`);
     }
   }
+  checkRecursive(draft);
   const used = <T extends object>(options: T): T | undefined =>
     Object.keys(options).length > 0 ? options : undefined;
   return {
@@ -139,7 +170,12 @@ function setRecursive(draft: Draft, value: string): void {
   if (value === "disabled") draft.bind.NonRecursive = true;
   else if (value === "writable") draft.bind.ReadOnlyNonRecursive = true;
   else if (value === "readonly") draft.bind.ReadOnlyForceRecursive = true;
-  else if (value !== "enabled") throw invalidValue("bind-recursive", value);
+  else if (value !== "enabled") {
+    throw new EngineError(
+      "invalid",
+      `invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`,
+    );
+  }
 }
 
 function mountType(value: string): MountType {

@@ -45,9 +45,54 @@ for (const [name, flags, mode, endpoints] of table) {
   });
 }
 
-test("a network named twice, without a name or with an unknown key is refused", () => {
-  const parse = (...networks: string[]) => parseNetworking({ ...none, networks });
-  expect(() => parse("a", "a")).toThrow('network "a" is specified multiple times');
-  expect(() => parse("alias=x")).toThrow("it has no name=");
-  expect(() => parse("name=a,nope=1")).toThrow("invalid field nope");
+const refused: [string, Partial<NetworkFlags>, string][] = [
+  ["a network named twice", { networks: ["a", "a"] }, 'network "a" is specified multiple times'],
+  ["the long form without a name", { networks: ["alias=x"] }, "network name/id is not specified"],
+  ["an unknown key", { networks: ["name=a,nope=1"] }, "invalid field key nope"],
+  ["a key alone", { networks: ["name=a,alias"] }, "invalid field alias"],
+  ["an address that is none", { networks: ["name=a,ip=x"] }, 'ParseAddr("x"): unable to parse IP'],
+  [
+    "a priority that is none",
+    { networks: ["name=a,gw-priority=x"] },
+    "invalid gw-priority (x): invalid syntax",
+  ],
+  [
+    "an option without value",
+    { networks: ["name=a,driver-opt=x"] },
+    "invalid key value pair format in driver options",
+  ],
+  ["a MAC address that is none", { macAddress: "x" }, "x is not a valid mac address"],
+  [
+    "an alias on the bridge",
+    { networks: ["bridge"], aliases: ["a"] },
+    "network-scoped aliases are only supported for user-defined networks",
+  ],
+  [
+    "an address said twice",
+    { networks: ["name=a,ip=10.0.0.2"], ip: "10.0.0.3" },
+    "conflicting options: cannot specify both --ip and per-network IPv4 address",
+  ],
+  [
+    "the host's network and another",
+    { networks: ["host", "web"] },
+    "conflicting options: cannot attach both user-defined and non-user-defined network-modes",
+  ],
+  ["a link of three parts", { networks: ["web"], links: ["a:b:c"] }, "bad format for links: a:b:c"],
+];
+for (const [what, flags, message] of refused) {
+  test(`${what} is refused`, () => {
+    expect(() => parseNetworking({ ...none, ...flags })).toThrow(message);
+  });
+}
+
+test("a MAC address has one spelling, a link on a user-defined network is the endpoint's", () => {
+  const flags = {
+    networks: ["web"],
+    macAddress: "0242.0A00.0002",
+    links: ["db:data"],
+    linkLocalIps: ["fe80::9"],
+  };
+  expect(parseNetworking({ ...none, ...flags }).endpoints).toEqual({
+    web: { MacAddress: "02:42:0a:00:00:02", Links: ["db:data"], IPAMConfig: { LinkLocalIPs: ["fe80::9"] } },
+  });
 });

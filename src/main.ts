@@ -9,6 +9,8 @@ async function main(line: readonly string[]): Promise<number> {
     case "daemon":
       // Everything is put away by now; what a container's monitor still holds open must not keep the process.
       return process.exit(await (await import("#daemon/main.ts")).runDaemon(args));
+    case "registry":
+      return await (await import("#registry-server/main.ts")).runRegistry(args);
     case "doctor":
       return await (await import("#daemon/doctor.ts")).runDoctor(args);
     default:

@@ -9,6 +9,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   network: ["base", "linux", "store"],
   runtime: ["base", "oci", "linux"],
   image: ["base", "oci", "store", "registry"],
+  "registry-server": ["base", "oci", "store"],
   container: ["base", "oci", "store", "image", "runtime", "network"],
   build: ["base", "oci", "store", "image", "runtime", "network"],
   daemon: [

@@ -36,6 +36,7 @@ export const CATALOG: readonly CatalogEntry[] = [
 export const PROGRAMS: readonly (readonly [string, string])[] = [
   ["daemon", "Run the engine in the foreground"],
   ["doctor", "Find what is missing on this machine, and mend it with --fix"],
+  ["registry", "Serve images to others from a registry of your own"],
 ];
 
 /** The entry called `path`. */

@@ -46,12 +46,12 @@ export function parseChainId(text: string): ChainId {
 
 /** Hashes bytes as they pass. */
 export class Digester {
+  readonly algorithm: "sha256" | "sha512";
   readonly #hash: Hash;
-  readonly #algorithm: string;
   #size = 0;
 
   constructor(algorithm: "sha256" | "sha512" = "sha256") {
-    this.#algorithm = algorithm;
+    this.algorithm = algorithm;
     this.#hash = createHash(algorithm);
   }
 
@@ -67,7 +67,7 @@ export class Digester {
 
   /** Ends the digester: no update may follow. */
   digest(): Digest {
-    return `${this.#algorithm}:${this.#hash.digest("hex")}` as Digest;
+    return `${this.algorithm}:${this.#hash.digest("hex")}` as Digest;
   }
 }
 

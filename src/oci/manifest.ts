@@ -9,6 +9,10 @@ export interface Manifest {
   readonly mediaType: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  /** What kind of artifact it is, when it is no image. */
+  readonly artifactType?: string;
+  /** The manifest that this one is about: a signature, a bill of materials. */
+  readonly subject?: Descriptor;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -16,6 +20,8 @@ export interface Manifest {
 export interface Index {
   readonly mediaType: string;
   readonly manifests: readonly Descriptor[];
+  readonly artifactType?: string;
+  readonly subject?: Descriptor;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -98,6 +104,7 @@ function decodeManifest(fields: Fields, mediaType = MEDIA_TYPE.ociManifest as st
     mediaType,
     config: decodeDescriptor(fields.required("config", fields.raw("config")), "manifest.config"),
     layers,
+    ...relationsOf(fields),
     ...annotationsOf(fields),
   };
 }
@@ -107,7 +114,15 @@ function decodeIndex(fields: Fields, mediaType = MEDIA_TYPE.ociIndex as string):
     throw new EngineError("invalid", `Cannot read index: unsupported media type "${mediaType}"`);
   const manifests = fields.list("manifests", decodeDescriptor) ?? [];
   checkCount(manifests.length);
-  return { mediaType, manifests, ...annotationsOf(fields) };
+  return { mediaType, manifests, ...relationsOf(fields), ...annotationsOf(fields) };
+}
+
+function relationsOf(fields: Fields): { artifactType?: string; subject?: Descriptor } {
+  const artifactType = fields.string("artifactType");
+  return {
+    ...(artifactType !== undefined && { artifactType }),
+    ...(fields.has("subject") && { subject: decodeDescriptor(fields.raw("subject"), "manifest.subject") }),
+  };
 }
 
 function annotationsOf(fields: Fields): { annotations?: Record<string, string> } {

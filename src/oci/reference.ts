@@ -28,6 +28,15 @@ const DOMAIN = new RegExp(
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const MAX_NAME = 255;
 
+/** True when `text` is a repository's name as a registry knows it, without domain. OCI distribution-spec, "Pull". */
+export function isRepositoryPath(text: string): boolean {
+  return text.length <= MAX_NAME && PATH.test(text);
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /**
  * Reads a name as people type it; neither tag nor digest is filled in (see `withDefaultTag`).
  *

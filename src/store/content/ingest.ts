@@ -2,6 +2,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { type Digest, Digester, digesterFor } from "#oci/digest.ts";
+import { syncFolder } from "../durable-file.ts";
 import { ensurePrivateDirectory } from "../private-directory.ts";
 
 /** What the bytes of a blob must turn out to be. */
@@ -27,7 +28,7 @@ export class Ingest implements AsyncDisposable {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #expected: Expected;
-  readonly #digester: Digester;
+  #digester: Digester;
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #buffered = 0;
   #isKept: boolean;
@@ -47,17 +48,26 @@ export class Ingest implements AsyncDisposable {
     return new Ingest(path, await open(path, "wx", 0o600), { expected, isKept: false });
   }
 
-  /** Goes on where an earlier ingest of the same blob stopped; what is there is read again, for its hash. */
-  static async resume(path: string, expected: Expected): Promise<Ingest> {
+  /**
+   * Goes on where an earlier ingest of the same blob stopped. What is there is read again for its hash, unless `seen`
+   * has hashed exactly that; `seen` then goes on with what is appended.
+   */
+  static async resume(path: string, expected: Expected, seen?: Digester): Promise<Ingest> {
     const file = await open(path, "a+", 0o600);
     const ingest = new Ingest(path, file, { expected, isKept: true });
     try {
-      await ingest.#rehash();
+      if (seen !== undefined && seen.size === (await file.stat()).size) ingest.#digester = seen;
+      else await ingest.#rehash();
     } catch (error) {
       await ingest[Symbol.asyncDispose]();
       throw error;
     }
     return ingest;
+  }
+
+  /** What has hashed the bytes taken so far; for a later `resume`. */
+  get digester(): Digester {
+    return this.#digester;
   }
 
   /** Bytes taken so far. */
@@ -161,9 +171,4 @@ export class Ingest implements AsyncDisposable {
   #refusal(found: string): EngineError {
     return new EngineError("corrupt", `Cannot store blob ${this.#name()}: ${found}`);
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, "r");
-  await folder.sync();
 }

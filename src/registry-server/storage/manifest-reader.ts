@@ -1,0 +1,72 @@
+import type { Descriptor } from "#oci/descriptor.ts";
+import type { Digest } from "#oci/digest.ts";
+import { type ManifestFacts, manifestFacts } from "../manifest-facts.ts";
+import type { RepositoryName } from "../names.ts";
+import type { Blobs } from "./blobs.ts";
+import type { Layout } from "./layout.ts";
+import { listLinks } from "./links.ts";
+import { EngineError } from "#base/errors.ts";
+import { MAX_MANIFEST_BYTES } from "#oci/manifest.ts";
+
+interface Known {
+  readonly size: number;
+  readonly facts: ManifestFacts;
+}
+
+/** What is remembered of manifests, beyond which the oldest is forgotten and read again if need be. */
+const MAX_KNOWN = 20_000;
+
+/**
+ * What the manifests on disk say. They are the one truth, whoever has written them: nothing is kept beside them but
+ * what was read, which cannot change, since a digest names it.
+ */
+export class ManifestReader {
+  readonly #layout: Layout;
+  readonly #blobs: Blobs;
+  readonly #known = new Map<Digest, Known | undefined>();
+
+  constructor(layout: Layout, blobs: Blobs) {
+    this.#layout = layout;
+    this.#blobs = blobs;
+  }
+
+  /** What is in a manifest; `undefined` when its bytes are gone, or are none that we understand. */
+  async read(digest: Digest): Promise<Known | undefined> {
+    if (this.#known.has(digest)) return this.#known.get(digest);
+    const bytes = await this.#blobs.readBytes(digest, MAX_MANIFEST_BYTES);
+    if (bytes === undefined) return undefined;
+    const known = understood(bytes);
+    this.#known.set(digest, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    return known;
+  }
+
+  /** Every manifest of a repository whose subject is `subject`, sorted by digest. OCI distribution-spec, "Listing Referrers". */
+  async referrers(repository: RepositoryName, subject: Digest): Promise<Descriptor[]> {
+    const found: Descriptor[] = [];
+    for await (const digest of listLinks(this.#layout.revisions(repository))) {
+      const known = await this.read(digest);
+      if (known?.facts.subject !== subject) continue;
+      const { mediaType, artifactType, annotations } = known.facts;
+      found.push({
+        mediaType,
+        digest,
+        size: known.size,
+        ...(artifactType !== undefined && { artifactType }),
+        ...(annotations !== undefined && { annotations }),
+      });
+    }
+    return found.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+  }
+}
+
+function understood(bytes: Uint8Array): Known | undefined {
+  try {
+    return { size: bytes.byteLength, facts: manifestFacts(bytes) };
+  } catch (error) {
+    // what an older registry has taken: schema 1
+    if (EngineError.is(error, "invalid")) return undefined;
+    throw error;
+  }
+}

@@ -90,10 +90,10 @@ test("images has a row for each name, Docker's columns, and with -a the nameless
   await runInWorld(images, ["-a"], world);
   expect(world.out.text).toBe(
     `REPOSITORY      TAG       IMAGE ID       CREATED       SIZE
-nginx           latest    aaaaaaaaaaaa   4 weeks ago   187.7MB
-host:5000/web   v1        aaaaaaaaaaaa   4 weeks ago   187.7MB
-other           <none>    aaaaaaaaaaaa   4 weeks ago   187.7MB
-<none>          <none>    aaaaaaaaaaaa   N/A           187.7MB
+nginx           latest    aaaaaaaaaaaa   4 weeks ago   188MB
+host:5000/web   v1        aaaaaaaaaaaa   4 weeks ago   188MB
+other           <none>    aaaaaaaaaaaa   4 weeks ago   188MB
+<none>          <none>    aaaaaaaaaaaa   N/A           188MB
 `,
   );
 });
@@ -121,7 +121,7 @@ test("images NAME filters by reference, --digests adds its column", async () => 
   await runInWorld(images, ["--digests", "nginx"], world);
   expect(engine.seen[0]?.query.get("filters")).toBe('{"reference":["nginx"]}');
   expect(world.out.text.split("\n")[1]).toBe(
-    "nginx           latest    sha256:d1   aaaaaaaaaaaa   4 weeks ago   187.7MB",
+    "nginx           latest    sha256:d1   aaaaaaaaaaaa   4 weeks ago   188MB",
   );
 });
 

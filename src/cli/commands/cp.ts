@@ -121,7 +121,7 @@ async function followed({ container, path }: ContainerEnd, { client }: CommandCo
 }
 
 function report({ flags, context }: World, bytes: number, target: string): void {
-  if (!flags.quiet) context.error.write(`Successfully copied ${humanSize(bytes)} to ${target}\n`);
+  if (!flags.quiet) context.error.write(`Successfully copied ${humanSize(bytes, 3)} to ${target}\n`);
 }
 
 /** Counts what passes through it. */

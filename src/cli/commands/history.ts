@@ -62,6 +62,6 @@ function historyRow(
     CreatedBy: isCut ? ellipsis(createdBy, 45) : createdBy,
     CreatedSince: isHuman ? `${humanDuration(nowMs - item.Created * 1000)} ago` : createdAt,
     ID: isCut ? shortId(item.Id) : item.Id,
-    Size: isHuman ? humanSize(item.Size) : String(item.Size),
+    Size: isHuman ? humanSize(item.Size, 3) : String(item.Size),
   };
 }

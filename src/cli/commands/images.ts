@@ -147,7 +147,7 @@ function imageRow(image: ImageSummary, name: Name, { isCut, nowMs }: RowOptions)
     ID: isCut ? shortId(image.Id) : image.Id,
     Repository: name.repository,
     SharedSize: image.SharedSize < 0 ? "N/A" : humanSize(image.SharedSize),
-    Size: humanSize(image.Size),
+    Size: humanSize(image.Size, 3),
     Tag: name.tag,
     UniqueSize: image.SharedSize < 0 ? "N/A" : humanSize(image.Size - image.SharedSize),
   };

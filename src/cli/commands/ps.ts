@@ -108,6 +108,8 @@ function imageName(container: ContainerSummary, isCut: boolean): string {
 }
 
 function sizeColumn(container: ContainerSummary): string {
-  const own = humanSize(container.SizeRw ?? 0);
-  return (container.SizeRootFs ?? 0) > 0 ? `${own} (virtual ${humanSize(container.SizeRootFs ?? 0)})` : own;
+  const own = humanSize(container.SizeRw ?? 0, 3);
+  return (container.SizeRootFs ?? 0) > 0
+    ? `${own} (virtual ${humanSize(container.SizeRootFs ?? 0, 3)})`
+    : own;
 }

@@ -8,6 +8,7 @@ import { silentLogger } from "#base/log.ts";
 import { Engine } from "#daemon/engine.ts";
 import type { Route } from "#daemon/http/route.ts";
 import { openKernel } from "#linux/real-kernel.ts";
+import { PLAIN_SETTINGS } from "#registry/settings.ts";
 import { layout } from "#store/layout.ts";
 import { ownCommands, readCommands, renderCommands } from "./compatibility-commands.ts";
 
@@ -74,7 +75,14 @@ export async function routesOfEngine(): Promise<readonly Route[]> {
     const root = join(folder, "root");
     const run = join(folder, "run");
     for (const path of [root, run]) mkdirSync(path);
-    const configuration = { root, run, sockets: [], bridge: "darse-compat", logLevel: "error" as const };
+    const configuration = {
+      root,
+      run,
+      sockets: [],
+      bridge: "darse-compat",
+      logLevel: "error" as const,
+      registries: PLAIN_SETTINGS,
+    };
     const kernel = openKernel();
     await using engine = await Engine.open({
       configuration,

@@ -1,14 +1,18 @@
 import { expect, test } from "bun:test";
 import { EngineError } from "#base/errors.ts";
-import { parseConfiguration } from "./configuration.ts";
+import { HOST_FOLDERS, PLAIN_SETTINGS } from "#registry/settings.ts";
+import { type ConfigurationSources, parseConfiguration } from "./configuration.ts";
+
+const NOTHING: ConfigurationSources = { env: {}, readFile: () => undefined };
 
 test("without flags the engine lives where the design says", () => {
-  expect(parseConfiguration([])).toEqual({
+  expect(parseConfiguration([], NOTHING)).toEqual({
     root: "/var/lib/darse",
     run: "/run/darse",
     sockets: ["/run/darse/darse.sock"],
     bridge: "darse0",
     logLevel: "info",
+    registries: { ...PLAIN_SETTINGS, hostFolders: HOST_FOLDERS },
   });
 });
 

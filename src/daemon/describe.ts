@@ -48,6 +48,7 @@ export async function describe({
     defaultRuntime: "crun",
     nowMs: Date.now(),
     isDebug: configuration.logLevel === "debug",
+    registries: configuration.registries,
   });
 }
 

@@ -13,6 +13,7 @@ import { listProcesses } from "#linux/process-table/process-table.ts";
 import { UsageMeter } from "#linux/usage/usage-meter.ts";
 import { NetworkManager } from "#network/network-manager.ts";
 import type { ChainId, Digest } from "#oci/digest.ts";
+import { RegistryClient } from "#registry/registry-client.ts";
 import { readHostFacts as readRuntimeFacts } from "#runtime/read-host-facts.ts";
 import { Runtime } from "#runtime/runtime.ts";
 import { ContentStore } from "#store/content/content-store.ts";
@@ -139,6 +140,8 @@ async function openServices(
     emit,
     log,
     clock,
+    openRegistry: (domain, credentials) =>
+      new RegistryClient({ domain, credentials, settings: configuration.registries }),
   });
   return { images, runtime, network };
 }

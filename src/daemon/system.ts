@@ -2,6 +2,8 @@ import { formatPlatform, type Platform } from "#oci/platform.ts";
 import { PRODUCT, VERSION } from "#api/product.ts";
 import type { SystemInfo, SystemVersion } from "#api/system.ts";
 import { NEWEST_API, OLDEST_API } from "#api/version.ts";
+import type { RegistrySettings } from "#registry/settings.ts";
+import { encodeRegistryInfo } from "./registry-info.ts";
 
 /** What `/version` and `/info` say of the machine. */
 export interface HostFacts {
@@ -31,6 +33,7 @@ export interface EngineState {
   readonly defaultRuntime: string;
   readonly nowMs: number;
   readonly isDebug: boolean;
+  readonly registries: RegistrySettings;
 }
 
 export function encodeVersion(host: HostFacts, platform: Platform): SystemVersion {
@@ -98,7 +101,8 @@ export function encodeInfo(host: HostFacts, engine: EngineState): SystemInfo {
     Architecture: host.machine,
     NCPU: host.cpuCount,
     MemTotal: host.memoryBytes,
-    ...OUTSIDE,
+    ...encodeRegistryInfo(engine.registries),
+    GenericResources: null,
     Name: host.hostname,
     Labels: [],
     ExperimentalBuild: false,
@@ -139,17 +143,4 @@ const LIMITS = {
   CPUSet: true,
   PidsLimit: true,
   OomKillDisable: false,
-} as const;
-
-const OUTSIDE = {
-  IndexServerAddress: "https://index.docker.io/v1/",
-  RegistryConfig: {
-    InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8"],
-    IndexConfigs: { "docker.io": { Name: "docker.io", Mirrors: [], Secure: true, Official: true } },
-    Mirrors: null,
-  },
-  GenericResources: null,
-  HttpProxy: "",
-  HttpsProxy: "",
-  NoProxy: "",
 } as const;

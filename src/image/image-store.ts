@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type Clock, systemClock } from "#base/clock.ts";
 import type { Emit } from "#base/event.ts";
 import { EngineError } from "#base/errors.ts";
@@ -19,6 +20,8 @@ import { type ApplyChanges, importImage, type ImportOptions } from "./import.ts"
 import { emitImageEvent, type ImageParts } from "./parts.ts";
 import { type PruneOptions, pruneImages, type PruneResult } from "./prune.ts";
 import { Puller, type PullOptions } from "./pull.ts";
+import type { PushRegistry } from "./push-blob.ts";
+import { Pusher, type PushOptions } from "./push.ts";
 import { planRemoval } from "./remove.ts";
 import type { ApplyLayer, Content, LayerSnapshots, Records } from "./stores.ts";
 import { Unpacker } from "./unpack.ts";
@@ -37,7 +40,10 @@ export interface ImageStoreOptions {
   readonly collectGarbage: () => Promise<{ readonly reclaimedBytes: number }>;
   readonly clock?: Clock;
   /** The distribution client when not given. */
-  readonly openRegistry?: (domain: string, credentials: Credentials | undefined) => ImageRegistry;
+  readonly openRegistry?: (
+    domain: string,
+    credentials: Credentials | undefined,
+  ) => ImageRegistry & PushRegistry;
   /** Before the second attempt at a blob. */
   readonly retryDelayMs?: number;
 }
@@ -58,6 +64,7 @@ export class ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #parts: ImageParts;
   readonly #puller: Puller;
+  readonly #pusher: Pusher;
   #isPruning = false;
 
   private constructor(options: ImageStoreOptions, catalog: Catalog) {
@@ -73,6 +80,13 @@ export class ImageStore {
       parts: this.#parts,
       openRegistry,
       ...(retryDelayMs !== undefined && { retryDelayMs }),
+    });
+    this.#pusher = new Pusher({
+      parts: this.#parts,
+      documents: records.documents("pushed_blobs"),
+      openRegistry,
+      processors: availableParallelism(),
+      retryDelayMs,
     });
   }
 
@@ -165,7 +179,19 @@ export class ImageStore {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<Image> {
-    return await this.#puller.pull(reference, options, progress, signal);
+    const image = await this.#puller.pull(reference, options, progress, signal);
+    this.#pusher.pulled(reference, image);
+    return image;
+  }
+
+  /** Sends a name, or every tag of a repository, to its registry. @throws {EngineError} in Docker's words */
+  async push(
+    reference: string,
+    options: PushOptions,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#pusher.push(reference, options, progress, signal);
   }
 
   /** Makes sure that the image's snapshots exist; the top one's chain ID, `undefined` for an image without layers. */

@@ -73,8 +73,10 @@ export type RemovedItem =
   | { readonly kind: "untagged"; readonly name: string }
   | { readonly kind: "deleted"; readonly id: Digest };
 
-/** A line of what pull, load and import are doing, in Docker's words. */
+/** A line of what pull, push, load and import are doing, in Docker's words. */
 export type ProgressLine =
+  /** What came of it, for programs. */
+  | { readonly kind: "aux"; readonly value: unknown }
   | { readonly kind: "stream"; readonly text: string }
   | {
       readonly kind: "status";

@@ -1,6 +1,6 @@
 import { EngineError } from "#base/errors.ts";
 import { shortId } from "#base/ids.ts";
-import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
+import { familiarReference, type NamedReference, parseReference, type Reference } from "#oci/reference.ts";
 import { isIdOf, namesMeant } from "./identity.ts";
 import type { Image, ImageUser } from "./image.ts";
 
@@ -31,7 +31,7 @@ export function planRemoval(
     }
     return { kind: "delete", references };
   }
-  const gone = namesMeant(parseReference(text), references);
+  const gone = withDigests(namesMeant(parseReference(text), references), references);
   if (gone.length < references.length) return { kind: "untag", references: gone };
   const [user] = users;
   if (!user) return { kind: "delete", references };
@@ -40,6 +40,22 @@ export function planRemoval(
     familiarReference(parseReference(gone[0] ?? text)),
     "must be forced",
     `container ${shortId(user.containerId)} is using its referenced image ${shortId(image.id)}`,
+  );
+}
+
+/** The digests that a repository has the image under go with its last tag. [moby daemon/images/image_delete.go] */
+function withDigests(gone: readonly Reference[], references: readonly Reference[]): readonly Reference[] {
+  const left = references.filter((reference) => !gone.includes(reference)).map(parseReference);
+  const repositoryOf = ({ domain, path }: NamedReference): string => `${domain}/${path}`;
+  const tagged = new Set(left.filter(({ tag }) => tag !== undefined).map(repositoryOf));
+  const untagged = new Set(
+    gone
+      .map(parseReference)
+      .map(repositoryOf)
+      .filter((name) => !tagged.has(name)),
+  );
+  return references.filter(
+    (reference) => gone.includes(reference) || untagged.has(repositoryOf(parseReference(reference))),
   );
 }
 

@@ -10,7 +10,8 @@ export interface Content {
   find(digest: Digest): Promise<{ readonly size: number } | undefined>;
   /** @throws {EngineError} not-found, or corrupt when the bytes are not what the digest says */
   readBytes(digest: Digest, maxBytes: number): Promise<Uint8Array>;
-  read(digest: Digest): AsyncIterable<Uint8Array>;
+  /** The bytes of a blob, from `start` on. */
+  read(digest: Digest, start?: number): AsyncIterable<Uint8Array>;
   write(
     source: AsyncIterable<Uint8Array>,
     expected: { readonly digest?: Digest; readonly size?: number },
@@ -74,9 +75,18 @@ export interface Lease extends Disposable {
   holdSnapshot(chainId: ChainId): void;
 }
 
+/** Records of one kind, by id; what comes back is decoded by who asks. */
+export interface DocumentTable {
+  all(): readonly { readonly id: string }[];
+  find(id: string): unknown;
+  put(id: string, value: unknown): void;
+  remove(id: string): void;
+}
+
 /** The records of the engine, as far as images need them; `store/metadata/` is the real one. */
 export interface Records {
   readonly references: ReferenceTable;
   readonly leases: { open(): Lease };
+  documents(collection: string): DocumentTable;
   transaction<T>(work: () => T): T;
 }

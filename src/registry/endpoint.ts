@@ -42,6 +42,13 @@ export async function endpointsFor(domain: string, access: HostAccess): Promise<
   return [...mirrors, { apis, capabilities, headers, isOrigin: true }];
 }
 
+/** The registry itself, without its mirrors. */
+export async function ownEndpoint(domain: string, access: HostAccess): Promise<Endpoint> {
+  const own = (await endpointsFor(domain, access)).find(({ isOrigin }) => isOrigin);
+  if (!own) throw new Error("a registry has no host of its own");
+  return own;
+}
+
 /** Where a registry answers that nothing was said about. */
 export function ownApis(domain: string, access: Pick<HostAccess, "mayBePlain">): URL[] {
   const host = HOST_OF_DOMAIN.get(domain) ?? domain;

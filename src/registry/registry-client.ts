@@ -19,10 +19,11 @@ import {
   pushScope,
   storeManifest,
 } from "./manifests.ts";
+import { mountBlob } from "./mount.ts";
 import { fetchReferrers, tagReferrer } from "./referrers.ts";
 import { type HostRequest, RegistryHost } from "./registry-host.ts";
 import { PLAIN_SETTINGS, type RegistrySettings } from "./settings.ts";
-import { type BlobIdentity, Upload, type Uploaded, type UploadOptions, type UploadSource } from "./upload.ts";
+import { type BlobIdentity, Upload, type UploadOptions, type UploadSource } from "./upload.ts";
 
 export interface RegistryOptions {
   /** The domain of a reference: `docker.io`, `localhost:5000`, `[::1]:5000`. */
@@ -152,18 +153,24 @@ export class RegistryClient {
     return { size: Number(response.headers.get("content-length") ?? 0) };
   }
 
-  /** Uploads a blob, or has it mounted from another repository. Whether it is there already is not asked: see `findBlob`. */
+  /** Uploads a blob. Whether it is there already is not asked: see `findBlob`. */
   async upload(
     repository: string,
     source: UploadSource,
     options: UploadOptions,
     signal: AbortSignal,
-  ): Promise<Uploaded> {
+  ): Promise<BlobIdentity> {
     const host = await this.#origin();
+    const { expected } = source;
+    const { mountFrom } = options;
+    if (expected && mountFrom !== undefined) {
+      const mount = { repository, digest: expected.digest, mountFrom };
+      if (await mountBlob(host, mount, signal)) return expected;
+    }
     return await new Upload({ host, repository }, source, options).run(signal);
   }
 
-  /** Has a blob of another repository of the registry; false when the registry does not do that, or knows it not. */
+  /** Has a blob of another repository of the registry; false where it is not known, may not be read, or that is not done. */
   async mountBlob(
     repository: string,
     { digest }: Pick<BlobIdentity, "digest">,
@@ -171,20 +178,7 @@ export class RegistryClient {
     signal: AbortSignal,
   ): Promise<boolean> {
     const host = await this.#origin();
-    const scopes = [...pushScope(repository), ...pullScope(mountFrom)];
-    const path = `${repository}/blobs/uploads/`;
-    const query = { mount: digest, from: mountFrom };
-    const response = await host.request({ method: "POST", path, query, scopes }, signal);
-    await discard(response);
-    const location = response.headers.get("location");
-    if (response.status === 202 && location !== null) {
-      // the upload that was begun in its place is not wanted
-      const target = await host.locate(location, signal);
-      await discard(
-        await host.request({ method: "DELETE", path: target, scopes: pushScope(repository) }, signal),
-      );
-    }
-    return response.status === 201;
+    return await mountBlob(host, { repository, digest, mountFrom }, signal);
   }
 
   /** Every tag of a repository, in the registry's order. */
@@ -267,7 +261,9 @@ export class RegistryClient {
 
   async #open(): Promise<RegistryHost[]> {
     this.#hosts ??= endpointsFor(this.#domain, this.#access).then((endpoints) =>
-      endpoints.map((endpoint) => new RegistryHost(endpoint, this.#access, this.#credentials)),
+      endpoints.map(
+        (endpoint) => new RegistryHost(endpoint, this.#access, { credentials: this.#credentials }),
+      ),
     );
     return await this.#hosts;
   }

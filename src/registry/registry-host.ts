@@ -14,6 +14,13 @@ export interface HostRequest extends Pick<RegistryRequest, "method" | "headers">
   readonly body?: () => NonNullable<RegistryRequest["body"]>;
 }
 
+/** Who we are to a host. */
+export interface HostIdentity {
+  readonly credentials: Credentials | undefined;
+  /** Asks for a refresh token, to be kept in the password's place. */
+  readonly wantsIdentityToken?: boolean;
+}
+
 /** One host that speaks the distribution API: finds out how it is reached, and answers its challenges. */
 export class RegistryHost {
   readonly endpoint: Endpoint;
@@ -21,10 +28,20 @@ export class RegistryHost {
   readonly #authorizer: Authorizer;
   #api: Promise<URL> | undefined;
 
-  constructor(endpoint: Endpoint, access: HostAccess, credentials: Credentials | undefined) {
+  constructor(
+    endpoint: Endpoint,
+    access: HostAccess,
+    { credentials, wantsIdentityToken = false }: HostIdentity,
+  ) {
     this.endpoint = endpoint;
     this.#access = access;
-    this.#authorizer = new Authorizer({ access, credentials: endpoint.isOrigin ? credentials : undefined });
+    const shown = endpoint.isOrigin ? credentials : undefined;
+    this.#authorizer = new Authorizer({ access, credentials: shown, wantsIdentityToken });
+  }
+
+  /** A refresh token that was given, if one was. */
+  get identityToken(): string | undefined {
+    return this.#authorizer.identityToken;
   }
 
   /** For messages. */

@@ -9,7 +9,16 @@ export interface RegistrySettings {
   /** Folders that hold one folder per host (`example.com:5000`) with its `hosts.toml` or certificates. The first that has one counts. */
   readonly hostFolders: readonly string[];
   readonly proxies: ProxySettings;
+  /** The index that is searched for names without a domain. */
+  readonly searchIndex: URL;
 }
+
+/** Where people keep such folders. */
+export const HOST_FOLDERS: readonly string[] = [
+  "/etc/darse/certs.d",
+  "/etc/docker/certs.d",
+  "/etc/containerd/certs.d",
+];
 
 /** Nothing set: registries are found by their names, over TLS that is verified. */
 export const PLAIN_SETTINGS: RegistrySettings = {
@@ -17,4 +26,5 @@ export const PLAIN_SETTINGS: RegistrySettings = {
   mirrors: [],
   hostFolders: [],
   proxies: { http: "", https: "", none: "" },
+  searchIndex: new URL("https://index.docker.io/v1/"),
 };

@@ -4,6 +4,7 @@ import { type Digest, Digester, findDigest } from "#oci/digest.ts";
 import { discard } from "./bounded-body.ts";
 import { after, firstOf, hashed, measure } from "./byte-streams.ts";
 import { describeFailure, readRefusal, refusalError } from "./failure.ts";
+import { pushScope } from "./manifests.ts";
 import type { HostRequest, RegistryHost } from "./registry-host.ts";
 import type { SentBody } from "./transport.ts";
 
@@ -22,16 +23,12 @@ export interface UploadSource {
 }
 
 export interface UploadOptions {
-  /** A repository of the same registry that has the blob: it is taken from there when the registry does that. */
+  /** A repository of the same registry that has the blob: where its digest is known, it is tried to have it from there first. */
   readonly mountFrom?: string | undefined;
   /** Told how many bytes are on their way or there. */
   readonly sent?: (bytes: number) => void;
   /** Before the second attempt; doubled for each further one. */
   readonly retryDelayMs?: number;
-}
-
-export interface Uploaded extends BlobIdentity {
-  readonly mountedFrom?: string;
 }
 
 /** An upload that the registry has begun: where to, and how much of it is there. */
@@ -76,10 +73,8 @@ export class Upload {
   }
 
   /** @throws {EngineError} unauthorized; unavailable after five attempts; invalid or corrupt when the blob is refused */
-  async run(signal: AbortSignal): Promise<Uploaded> {
-    const begun = await this.#begin(signal);
-    if ("mountedFrom" in begun) return begun;
-    let session: Session | undefined = begun;
+  async run(signal: AbortSignal): Promise<BlobIdentity> {
+    let session: Session | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
         session ??= await this.#start(signal);
@@ -94,49 +89,30 @@ export class Upload {
     }
   }
 
-  /** Asks for the mount where one is possible; what comes of a mount that was not done is an upload that has begun. */
-  async #begin(signal: AbortSignal): Promise<Session | (Uploaded & { readonly mountedFrom: string })> {
-    const { mountFrom } = this.#options;
-    if (mountFrom === undefined || this.#expected === undefined) return await this.#start(signal);
-    const query = { mount: this.#expected.digest, from: mountFrom };
-    const response = await this.#request(
-      { method: "POST", path: `${this.#repository}/blobs/uploads/`, query, scopes: this.#scopes(mountFrom) },
-      signal,
-    );
-    if (response.status === 201) {
-      await discard(response);
-      return { ...this.#expected, mountedFrom: mountFrom };
-    }
-    if (response.status === 202) return await this.#sessionOf(response, signal);
-    // who may not read there, or does not know the blob there, uploads it
-    await discard(response);
-    return await this.#start(signal);
-  }
-
   async #start(signal: AbortSignal): Promise<Session> {
     const response = await this.#request(
-      { method: "POST", path: `${this.#repository}/blobs/uploads/`, scopes: this.#scopes() },
+      { method: "POST", path: `${this.#repository}/blobs/uploads/`, scopes: pushScope(this.#repository) },
       signal,
     );
     if (response.status !== 202) throw await this.#failure(response);
     return await this.#sessionOf(response, signal);
   }
 
-  async #send(session: Session, signal: AbortSignal): Promise<Uploaded> {
+  async #send(session: Session, signal: AbortSignal): Promise<BlobIdentity> {
     if (this.#expected === undefined) return await this.#sendStream(session, signal);
     if (this.#form === "whole" && session.offset === 0)
       return await this.#sendWhole(session, this.#expected, signal);
     return await this.#sendChunks(session, this.#expected, signal);
   }
 
-  async #sendWhole(session: Session, blob: BlobIdentity, signal: AbortSignal): Promise<Uploaded> {
+  async #sendWhole(session: Session, blob: BlobIdentity, signal: AbortSignal): Promise<BlobIdentity> {
     const body = (): SentBody => ({ bytes: this.#counted(this.#source.open(0), 0), size: blob.size });
     const response = await this.#put(session, blob, body, signal);
     if (response.status === 201) return await this.#done(response, blob);
     return await this.#otherForm(response, signal);
   }
 
-  async #sendChunks(begun: Session, blob: BlobIdentity, signal: AbortSignal): Promise<Uploaded> {
+  async #sendChunks(begun: Session, blob: BlobIdentity, signal: AbortSignal): Promise<BlobIdentity> {
     let session = begun;
     while (session.offset < blob.size) {
       const from = session.offset;
@@ -157,7 +133,7 @@ export class Upload {
     return await this.#done(response, blob);
   }
 
-  async #sendStream(session: Session, signal: AbortSignal): Promise<Uploaded> {
+  async #sendStream(session: Session, signal: AbortSignal): Promise<BlobIdentity> {
     let digester = new Digester();
     const body = (): SentBody => {
       digester = new Digester();
@@ -181,7 +157,7 @@ export class Upload {
   }
 
   /** A form the registry does not take: the other one, once. */
-  async #otherForm(response: Response, signal: AbortSignal): Promise<Uploaded> {
+  async #otherForm(response: Response, signal: AbortSignal): Promise<BlobIdentity> {
     await this.#refuseUnlessForm(response);
     if (this.#form !== "whole")
       throw new EngineError(
@@ -201,7 +177,10 @@ export class Upload {
   /** Where a cut upload stands; `undefined` when the registry knows nothing of it any more. */
   async #resume(session: Session, signal: AbortSignal): Promise<Session | undefined> {
     try {
-      const response = await this.#request({ path: session.location, scopes: this.#scopes() }, signal);
+      const response = await this.#request(
+        { path: session.location, scopes: pushScope(this.#repository) },
+        signal,
+      );
       if (response.status === 204 || response.status === 202) {
         const next = await this.#sessionOf(response, signal, session.location);
         return { ...next, minChunk: session.minChunk };
@@ -224,7 +203,7 @@ export class Upload {
   ): Promise<Response> {
     const headers = { "Content-Type": "application/octet-stream" };
     const request = { method: "PUT", path: location, query: { digest }, headers, body } as const;
-    return await this.#request({ ...request, scopes: this.#scopes() }, signal);
+    return await this.#request({ ...request, scopes: pushScope(this.#repository) }, signal);
   }
 
   async #patch(
@@ -235,7 +214,7 @@ export class Upload {
   ): Promise<Response> {
     const headers = { "Content-Type": "application/octet-stream", ...range };
     const request = { method: "PATCH", path: location, headers, body } as const;
-    return await this.#request({ ...request, scopes: this.#scopes() }, signal);
+    return await this.#request({ ...request, scopes: pushScope(this.#repository) }, signal);
   }
 
   async #request(request: HostRequest, signal: AbortSignal): Promise<Response> {
@@ -255,7 +234,7 @@ export class Upload {
     return { location: target, offset, minChunk };
   }
 
-  async #done(response: Response, blob: BlobIdentity): Promise<Uploaded> {
+  async #done(response: Response, blob: BlobIdentity): Promise<BlobIdentity> {
     const said = findDigest(response.headers.get("docker-content-digest") ?? "");
     await discard(response);
     if (said !== undefined && said.startsWith("sha256:") && said !== blob.digest) {
@@ -274,11 +253,6 @@ export class Upload {
       position += chunk.byteLength;
       this.#options.sent?.(position);
     }
-  }
-
-  #scopes(mountFrom?: string): string[] {
-    const own = `repository:${this.#repository}:pull,push`;
-    return mountFrom === undefined ? [own] : [own, `repository:${mountFrom}:pull`];
   }
 
   async #failure(response: Response): Promise<EngineError> {

@@ -6,7 +6,6 @@ const NOT_A_MANAGER =
 
 const NO_SWARM = "there is no swarm mode: an engine is one machine";
 const NO_PLUGINS = "there are no plugins: what drives volumes, networks and logs is built in";
-const REGISTRY = "of what registries can do only pulling is there";
 
 /** Read by clients that look whether they are in a swarm: Docker's own answer outside of one. */
 const SWARM_ONLY: readonly (readonly [Route["method"], string])[] = [
@@ -71,14 +70,10 @@ export function absentRoutes(): Route[] {
     ).map(([method, path]) =>
       notYet(method, path, { missing: NO_PLUGINS, hint: "see darse info", isPlanned: false }),
     ),
-    notYet("POST", "/auth", { missing: REGISTRY, hint: "send credentials with each pull: X-Registry-Auth" }),
-    notYet("GET", "/images/search", { missing: REGISTRY, hint: "search on the registry's own page" }),
-    notYet("POST", "/images/{name...}/push", {
-      missing: REGISTRY,
-      hint: "darse save NAME | ssh HOST darse load",
+    notYet("GET", "/images/{name...}/attestations", {
+      missing: "attestations are kept and pushed, but not read so far",
+      hint: "ask the registry",
     }),
-    notYet("GET", "/images/{name...}/attestations", { missing: REGISTRY, hint: "ask the registry" }),
-    notYet("GET", "/distribution/{name...}/json", { missing: REGISTRY, hint: "darse pull NAME" }),
     notYet("GET", "/system/df", {
       missing: "disk usage by kind is not counted so far",
       hint: "darse images; darse ps --all --size; darse volume ls",

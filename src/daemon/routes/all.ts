@@ -20,6 +20,7 @@ import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
 import { networkRoutes } from "./networks.ts";
+import { registryRoutes } from "./registries.ts";
 import { systemRoutes } from "./system.ts";
 import { volumeRoutes } from "./volumes.ts";
 
@@ -44,6 +45,7 @@ export function routesOf(engine: ServedEngine): Route[] {
     ...buildRoutes({ builder, collectGarbage, clock }),
     ...objectRoutes(engine),
     ...imageRoutes({ images, usersOf: (id) => usersOf(containers, id), clock }),
+    ...registryRoutes({ images, settings: engine.configuration.registries }),
     ...absentRoutes(),
   ];
 }

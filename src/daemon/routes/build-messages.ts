@@ -32,6 +32,7 @@ export class BuildMessages {
   progress(line: ProgressLine): void {
     if (this.#waitingLength > MAX_WAITING) return;
     if (line.kind === "stream") return this.#push({ stream: line.text }, this.#isQuiet);
+    if (line.kind === "aux") return this.#push({ aux: line.value }, this.#isQuiet);
     const { id, status, bytes } = line;
     this.#push(
       { status, ...(bytes && { progressDetail: bytes }), ...(id !== undefined && { id }) },

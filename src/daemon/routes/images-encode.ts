@@ -12,7 +12,13 @@ import { createdAtMs } from "#image/catalog.ts";
 import type { HistoryStep } from "#image/history.ts";
 import type { Image, ImageUser, ImageVariant, RemovedItem } from "#image/image.ts";
 import { encodeExecutionConfig } from "#oci/image-config.ts";
-import { familiarName, familiarReference, parseReference, type Reference } from "#oci/reference.ts";
+import {
+  familiarName,
+  familiarReference,
+  type NamedReference,
+  parseReference,
+  type Reference,
+} from "#oci/reference.ts";
 import type { ListedImage } from "./images-filters.ts";
 
 /** What the wire says of an image beyond the image itself. */
@@ -102,7 +108,10 @@ export function encodeRemoved(items: readonly RemovedItem[]): ImageDeleteItem[] 
   return items.map((item) => (item.kind === "untagged" ? { Untagged: item.name } : { Deleted: item.id }));
 }
 
-/** `RepoTags` and `RepoDigests`: every repository with a name for the image has its digest too. */
+/**
+ * `RepoTags` and `RepoDigests`: every repository with a name for the image has its digest too: the one that its registry
+ * has it under, where a push or pull has told, else its own.
+ */
 function encodeNames(
   references: readonly Reference[],
   image: Image,
@@ -110,8 +119,14 @@ function encodeNames(
   const names = references.map(parseReference);
   return {
     RepoTags: names.filter((name) => name.digest === undefined).map(familiarReference),
-    RepoDigests: [...new Set(names.map((name) => `${familiarName(name)}@${image.id}`))],
+    RepoDigests: [...new Set(names.flatMap((name) => digestNames(name, names, image)))],
   };
+}
+
+function digestNames(name: NamedReference, names: readonly NamedReference[], image: Image): string[] {
+  const repository = familiarName(name);
+  const told = names.filter((other) => other.digest !== undefined && familiarName(other) === repository);
+  return told.length > 0 ? told.map(familiarReference) : [`${repository}@${image.id}`];
 }
 
 function encodeManifests(image: Image, facts: ImageFacts): ImageManifestSummary[] {

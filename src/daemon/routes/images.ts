@@ -1,17 +1,17 @@
-import type { RegistryAuth } from "#api/images.ts";
 import type { Clock } from "#base/clock.ts";
-import { Fields, parseJson } from "#base/decode.ts";
+import { parseJson } from "#base/decode.ts";
 import { EngineError } from "#base/errors.ts";
 import type { ImageStore } from "#image/image-store.ts";
 import type { Image, UsersOf } from "#image/image.ts";
 import { decodePlatform, hostPlatform, parsePlatform, type Platform } from "#oci/platform.ts";
 import { canonicalReference, parseReference, type Reference } from "#oci/reference.ts";
-import type { Credentials } from "#registry/authorizer.ts";
 import { booleanQuery, filtersQuery } from "../http/query.ts";
 import { json, type Reply, type Route, type RouteRequest } from "../http/route.ts";
 import { encodeHistory, encodeInspect, encodeRemoved, encodeSummary } from "./images-encode.ts";
 import { filterImages, pruneOptions } from "./images-filters.ts";
+import { referenceFrom } from "./image-name.ts";
 import { progressReply } from "./progress-reply.ts";
+import { credentialsFrom } from "./registry-auth.ts";
 
 export interface ImageRoutesOptions {
   readonly images: ImageStore;
@@ -20,7 +20,7 @@ export interface ImageRoutesOptions {
   readonly clock: Clock;
 }
 
-/** The image half of the Engine API; push, search and attestations are not among it. */
+/** The image half of the Engine API; what registries are asked for, pulling apart, is in `registries.ts`. */
 export function imageRoutes(options: ImageRoutesOptions): Route[] {
   const { images } = options;
   return [
@@ -94,7 +94,7 @@ function history(request: RouteRequest, images: ImageStore): Reply {
 }
 
 async function tag(request: RouteRequest, images: ImageStore): Promise<Reply> {
-  const reference = nameFrom(request.query.get("repo") ?? "", request.query.get("tag") ?? "");
+  const reference = referenceFrom(request.query.get("repo") ?? "", request.query.get("tag") ?? "");
   await images.tag(images.resolve(request.param("name")), reference);
   return { kind: "empty", status: 201 };
 }
@@ -150,11 +150,11 @@ async function create(request: RouteRequest, images: ImageStore): Promise<Reply>
   const { query, headers, signal } = request;
   const image = query.get("fromImage") ?? "";
   if (image === "") return await importImage(request, images);
-  const name = nameFrom(image.replace(/:$/, ""), query.get("tag") ?? "");
+  const name = referenceFrom(image.replace(/:$/, ""), query.get("tag") ?? "");
   const platform = query.get("platform");
   const options = {
     platform: platform ? parsePlatform(platform) : undefined,
-    credentials: credentialsFrom(headers.get("x-registry-auth") ?? ""),
+    credentials: credentialsFrom(headers),
   };
   return await progressReply(async (progress) => {
     await images.pull(name, options, progress, signal);
@@ -173,7 +173,8 @@ async function importImage({ query, body, signal }: RouteRequest, images: ImageS
   const repository = query.get("repo") ?? "";
   const platform = query.get("platform");
   const options = {
-    reference: repository === "" ? undefined : importReference(nameFrom(repository, query.get("tag") ?? "")),
+    reference:
+      repository === "" ? undefined : importReference(referenceFrom(repository, query.get("tag") ?? "")),
     changes: query.getAll("changes"),
     message: query.get("message") || `Imported from ${source}`,
     platform: platform ? parsePlatform(platform) : hostPlatform(),
@@ -190,41 +191,8 @@ function importReference(text: string): Reference {
   return canonicalReference(text);
 }
 
-/** A name and a tag sent apart; the tag may be a digest. A digest in the name wins, else the tag sent apart does. */
-function nameFrom(name: string, tag: string): string {
-  if (tag === "") return name;
-  const parsed = parseReference(name);
-  if (parsed.digest !== undefined) return name;
-  const bare = parsed.tag === undefined ? name : name.slice(0, -parsed.tag.length - 1);
-  return tag.includes(":") ? `${bare}@${tag}` : `${bare}:${tag}`;
-}
-
 /** `platform` as JSON. @throws {EngineError} invalid */
 function platformQuery(query: URLSearchParams): Platform | undefined {
   const text = query.get("platform");
   return text ? decodePlatform(parseJson(text, "platform"), "platform") : undefined;
-}
-
-/** What `X-Registry-Auth` holds; text that cannot be read means nobody, as in Docker. */
-function credentialsFrom(header: string): Credentials | undefined {
-  try {
-    const text = Buffer.from(header, "base64url").toString();
-    const auth = decodeAuth(new Fields(text === "" ? undefined : parseJson(text, "X-Registry-Auth")));
-    if (auth.registrytoken) return { kind: "registry-token", token: auth.registrytoken };
-    if (auth.identitytoken) return { kind: "identity-token", token: auth.identitytoken };
-    if (!auth.username) return undefined;
-    return { kind: "password", username: auth.username, password: auth.password ?? "" };
-  } catch (error) {
-    if (!EngineError.is(error, "invalid")) throw error;
-    return undefined;
-  }
-}
-
-function decodeAuth(fields: Fields): RegistryAuth {
-  return {
-    username: fields.string("username"),
-    password: fields.string("password"),
-    identitytoken: fields.string("identitytoken"),
-    registrytoken: fields.string("registrytoken"),
-  };
 }

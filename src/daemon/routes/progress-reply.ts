@@ -43,6 +43,7 @@ async function writeLines(lines: LineQueue, body: BodyWriter): Promise<void> {
 
 function encodeProgress(line: ProgressLine): ProgressMessage {
   if (line.kind === "stream") return { stream: line.text };
+  if (line.kind === "aux") return { progressDetail: {}, aux: line.value };
   const { id, status, bytes } = line;
   return { status, ...(bytes && { progressDetail: bytes }), ...(id !== undefined && { id }) };
 }

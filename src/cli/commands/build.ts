@@ -11,6 +11,7 @@ import type { Output } from "../output.ts";
 import { showProgress } from "../progress-view.ts";
 import { parseExtraHost } from "../specs/host-names.ts";
 import { cutAt, parseKeyValues } from "../specs/key-values.ts";
+import { platformOf } from "../specs/platform.ts";
 import { parseUlimit } from "../specs/resources.ts";
 
 const flags = {
@@ -144,7 +145,7 @@ export function buildQuery(values: BuildFlags, env: Readonly<Record<string, stri
     securityopt: json(values.securityOpt),
     ulimits: json(values.ulimit.map(parseUlimit)),
     squash: values.squash ? true : undefined,
-    platform: values.platform,
+    platform: platformOf(values.platform, { env }),
     target: values.target,
     version: "1",
   };

@@ -4,6 +4,7 @@ import { containerRequest } from "../container-request.ts";
 import { createContainer } from "../create-container.ts";
 import { sortFlags } from "../flags.ts";
 import { readTextFile } from "../user-files.ts";
+import { platformOf } from "../specs/platform.ts";
 
 export const create = command({
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
@@ -28,7 +29,7 @@ export const create = command({
       request,
       image,
       name: flags.name,
-      platform: flags.platform,
+      platform: platformOf(flags.platform, context),
       pull: flags.pull ?? "missing",
       isQuiet: flags.quiet,
       cidFile: flags.cidfile,

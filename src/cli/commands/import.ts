@@ -2,6 +2,7 @@ import { familiarName, parseReference } from "#oci/reference.ts";
 import { command } from "../command.ts";
 import { showProgress } from "../progress-view.ts";
 import { readFileChunks } from "../user-files.ts";
+import { platformOf } from "../specs/platform.ts";
 
 export const importImage = command({
   usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
@@ -20,7 +21,7 @@ export const importImage = command({
       tag: reference && (reference.tag ?? "latest"),
       message,
       changes: change,
-      platform,
+      platform: platformOf(platform, context),
     };
     const local = source === "-" ? context.input : readFileChunks(source);
     await showProgress(context.client.images.import(query, isUrl ? undefined : local), context.out);

@@ -1,8 +1,9 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { listPlatform, parseTarget } from "../manifest/local-manifest.ts";
+import { listPlatform } from "../manifest/local-manifest.ts";
 import { isKnownPlatform } from "../manifest/manifest-list.ts";
 import { ManifestStore } from "../manifest/manifest-store.ts";
+import { parseImageName } from "../image-name.ts";
 
 export const annotateManifest = command({
   usage: "[OPTIONS] MANIFEST_LIST MANIFEST",
@@ -15,8 +16,8 @@ export const annotateManifest = command({
     variant: { type: "string", help: "Set architecture variant" },
   },
   async run([listName = "", imageName = ""], { arch, os, osFeatures, osVersion, variant }, context) {
-    const list = parseTarget(listName);
-    const image = parseTarget(imageName);
+    const list = parseImageName(listName);
+    const image = parseImageName(imageName);
     const store = new ManifestStore(context.configFolder);
     const manifest = await store.find(list.full, image.full);
     if (!manifest) {

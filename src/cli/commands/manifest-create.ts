@@ -1,8 +1,8 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { parseTarget } from "../manifest/local-manifest.ts";
-import { ManifestRegistry } from "../manifest/manifest-registry.ts";
+import { openRegistry } from "../manifest/open-registry.ts";
 import { ManifestStore } from "../manifest/manifest-store.ts";
+import { parseImageName } from "../image-name.ts";
 
 export const createManifest = command({
   usage: "MANIFEST_LIST MANIFEST [MANIFEST...]",
@@ -12,8 +12,8 @@ export const createManifest = command({
     insecure: { type: "bool", help: "Allow communication with an insecure registry" },
   },
   async run([listName = "", ...names], { amend, insecure }, context) {
-    const list = parseTarget(listName);
-    const images = names.map(parseTarget);
+    const list = parseImageName(listName);
+    const images = names.map(parseImageName);
     const store = new ManifestStore(context.configFolder);
     if (!amend && (await store.findList(list.full))) {
       throw new EngineError("conflict", "refusing to amend an existing manifest list with no --amend flag");
@@ -22,7 +22,7 @@ export const createManifest = command({
     const found = [];
     for (const image of images) {
       const known = await store.find(list.full, image.full);
-      const registry = known ? undefined : await ManifestRegistry.open(context, image.name.domain, insecure);
+      const registry = known ? undefined : await openRegistry(context, image.name.domain, insecure);
       const manifest = known ?? (await registry?.getImage(image));
       if (manifest) found.push({ image, manifest });
     }

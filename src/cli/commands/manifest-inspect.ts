@@ -1,9 +1,10 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { encodeLocal, type LocalManifest, parseTarget } from "../manifest/local-manifest.ts";
+import { encodeLocal, type LocalManifest } from "../manifest/local-manifest.ts";
 import { manifestList } from "../manifest/manifest-list.ts";
-import { ManifestRegistry } from "../manifest/manifest-registry.ts";
+import { openRegistry } from "../manifest/open-registry.ts";
 import { ManifestStore } from "../manifest/manifest-store.ts";
+import { parseImageName } from "../image-name.ts";
 
 export const inspectManifest = command({
   usage: "[OPTIONS] [MANIFEST_LIST] MANIFEST",
@@ -18,16 +19,16 @@ export const inspectManifest = command({
   },
   async run(args, { insecure, verbose }, context) {
     const [listName, imageName] = args.length === 2 ? args : [undefined, args[0]];
-    const image = parseTarget(imageName ?? "");
+    const image = parseImageName(imageName ?? "");
     const store = new ManifestStore(context.configFolder);
     if (listName !== undefined) {
-      const manifest = await store.find(parseTarget(listName).full, image.full);
+      const manifest = await store.find(parseImageName(listName).full, image.full);
       if (!manifest) throw new EngineError("not-found", `No such manifest: ${image.full}`);
       context.out.write(imageText(manifest, verbose));
       return 0;
     }
     const local = await store.findList(image.full);
-    const registry = local ? undefined : await ManifestRegistry.open(context, image.name.domain, insecure);
+    const registry = local ? undefined : await openRegistry(context, image.name.domain, insecure);
     const found = await registry?.get(image);
     const text =
       found?.kind === "image"

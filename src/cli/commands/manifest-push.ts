@@ -1,9 +1,9 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { parseTarget } from "../manifest/local-manifest.ts";
 import { manifestList } from "../manifest/manifest-list.ts";
-import { ManifestRegistry } from "../manifest/manifest-registry.ts";
+import { openRegistry } from "../manifest/open-registry.ts";
 import { ManifestStore } from "../manifest/manifest-store.ts";
+import { parseImageName } from "../image-name.ts";
 
 export const pushManifest = command({
   usage: "[OPTIONS] MANIFEST_LIST",
@@ -13,7 +13,7 @@ export const pushManifest = command({
     purge: { type: "bool", short: "p", help: "Remove the local manifest list after push" },
   },
   async run([listName = ""], { insecure, purge }, context) {
-    const { name, full } = parseTarget(listName);
+    const { name, full } = parseImageName(listName);
     const store = new ManifestStore(context.configFolder);
     const images = await store.getList(full);
     if (images.length === 0) throw new EngineError("not-found", `${full} not found`);
@@ -25,9 +25,9 @@ export const pushManifest = command({
       );
     }
     const list = manifestList(images, name.domain);
-    const registry = await ManifestRegistry.open(context, name.domain, insecure);
+    const registry = await openRegistry(context, name.domain, insecure);
     for (const image of images) {
-      if (parseTarget(image.reference).name.path === name.path) continue;
+      if (parseImageName(image.reference).name.path === name.path) continue;
       await registry.adopt(image, name.path);
       const place = `${name.domain}/${name.path}@${image.digest}`;
       context.out.write(`Pushed ref ${place} with digest: ${image.digest}\n`);

@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { forEachArgument } from "../for-each.ts";
-import { parseTarget } from "../manifest/local-manifest.ts";
 import { ManifestStore } from "../manifest/manifest-store.ts";
+import { parseImageName } from "../image-name.ts";
 
 export const removeManifests = command({
   usage: "MANIFEST_LIST [MANIFEST_LIST...]",
@@ -10,7 +10,7 @@ export const removeManifests = command({
   run(args, _flags, context) {
     const store = new ManifestStore(context.configFolder);
     return forEachArgument(args, context, async (name) => {
-      const { full } = parseTarget(name);
+      const { full } = parseImageName(name);
       await store.getList(full);
       await store.remove(full);
       return undefined;

@@ -1,7 +1,8 @@
 import { EngineError } from "#base/errors.ts";
-import { canonicalReference, parseReference } from "#oci/reference.ts";
 import { command } from "../command.ts";
+import { parseImageName } from "../image-name.ts";
 import { pullImage } from "../pull-image.ts";
+import { platformOf } from "../specs/platform.ts";
 
 export const pull = command({
   usage: "[OPTIONS] NAME[:TAG|@DIGEST]",
@@ -13,16 +14,16 @@ export const pull = command({
     quiet: { type: "bool", short: "q", help: "Suppress verbose output" },
   },
   async run([name = ""], { allTags, platform, quiet }, context) {
-    const canonical = canonicalReference(name);
-    if (allTags && /:[^/]+$|@/.test(name)) {
-      throw new EngineError("invalid", "tag can't be used with --all-tags/-a");
-    }
-    const { tag, digest } = parseReference(name);
-    if (tag === undefined && digest === undefined && !allTags && !quiet) {
-      context.out.write("Using default tag: latest\n");
-    }
-    await pullImage(context, { name, platform, allTags, output: quiet ? undefined : context.out });
-    context.out.write(`${canonical}\n`);
+    const { name: parsed, full, isBare } = parseImageName(name);
+    if (allTags && !isBare) throw new EngineError("invalid", "tag can't be used with --all-tags/-a");
+    if (isBare && !allTags && !quiet) context.out.write("Using default tag: latest\n");
+    await pullImage(context, {
+      name,
+      platform: platformOf(platform, context),
+      allTags,
+      output: quiet ? undefined : context.out,
+    });
+    context.out.write(`${allTags ? `${parsed.domain}/${parsed.path}` : full}\n`);
     return 0;
   },
 });

@@ -1,7 +1,8 @@
 import { EngineError } from "#base/errors.ts";
-import { familiarName, formatReference, parseReference } from "#oci/reference.ts";
+import { familiarName } from "#oci/reference.ts";
 import { command } from "../command.ts";
 import { authHeaderFor } from "../config/auth-headers.ts";
+import { parseImageName } from "../image-name.ts";
 import { note } from "../note.ts";
 import { silentOutput } from "../output.ts";
 import { showProgress } from "../progress-view.ts";
@@ -23,13 +24,13 @@ Image index won't be pushed, meaning that other manifests, including attestation
     quiet: { type: "bool", short: "q", help: "Suppress verbose output" },
   },
   async run([text = ""], { allTags, platform, quiet }, context) {
-    const name = parseReference(text);
-    const isNameOnly = name.tag === undefined && name.digest === undefined;
-    if (allTags && !isNameOnly) throw new EngineError("invalid", "tag can't be used with --all-tags/-a");
+    const { name, full, isBare } = parseImageName(text);
+    if (name.digest !== undefined) throw new EngineError("invalid", "cannot push a digest reference");
+    if (allTags && !isBare) throw new EngineError("invalid", "tag can't be used with --all-tags/-a");
     if (platform !== undefined) note(context.out, SINGLE_PLATFORM);
-    if (!allTags && isNameOnly && !quiet) context.out.write("Using default tag: latest\n");
+    if (!allTags && isBare && !quiet) context.out.write("Using default tag: latest\n");
     const query = {
-      tag: allTags ? undefined : (name.digest ?? name.tag ?? "latest"),
+      tag: allTags ? undefined : name.tag,
       platform: platform && platformJson(platform),
     };
     const auth = await authHeaderFor(context, name.domain);
@@ -40,7 +41,7 @@ Image index won't be pushed, meaning that other manifests, including attestation
     } finally {
       for (const line of notes.lines) note(context.out, line);
     }
-    if (quiet) context.out.write(`${allTags ? `${name.domain}/${name.path}` : formatReference(name)}\n`);
+    if (quiet) context.out.write(`${allTags ? `${name.domain}/${name.path}` : full}\n`);
     return 0;
   },
 });

@@ -235,3 +235,28 @@ me/busybox   Busybox base image.   0         \n`);
     StarCount: "3037",
   });
 });
+
+test("pull prints the name as it was meant, and asks for the platform of the environment", async () => {
+  await using desk = await Desk.open({ "POST /images/create": () => ({ lines: [] }) });
+  const world = desk.world("", { env: { DOCKER_DEFAULT_PLATFORM: "linux/arm64" } });
+  const digest = `sha256:${"a".repeat(64)}`;
+  for (const argv of [
+    ["-q", "a"],
+    ["-qa", "a"],
+    ["-q", `a:1@${digest}`],
+    ["-q", "--platform", "linux/s390x", "a"],
+  ]) {
+    await runInWorld(pull, argv, world);
+  }
+  expect(world.out.text).toBe(
+    `docker.io/library/a:latest\ndocker.io/library/a\ndocker.io/library/a:1@${digest}\ndocker.io/library/a:latest\n`,
+  );
+  const asked = desk.engine.seen.map(({ query }) => [query.get("tag"), query.get("platform")]);
+  expect(asked).toEqual([
+    ["latest", "linux/arm64"],
+    [null, "linux/arm64"],
+    [digest, "linux/arm64"],
+    ["latest", "linux/s390x"],
+  ]);
+  expect(runInWorld(push, [`a@${digest}`], world)).rejects.toThrow("cannot push a digest reference");
+});

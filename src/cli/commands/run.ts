@@ -9,6 +9,7 @@ import { type FlagValues, sortFlags } from "../flags.ts";
 import { SignalProxy } from "../signal-proxy.ts";
 import { followTerminalSize, StreamSession } from "../stream-session.ts";
 import { readTextFile } from "../user-files.ts";
+import { platformOf } from "../specs/platform.ts";
 
 const flags = sortFlags({
   ...containerFlags,
@@ -52,7 +53,7 @@ export const run = command({
       request,
       image,
       name: values.name,
-      platform: values.platform,
+      platform: platformOf(values.platform, context),
       pull: values.pull ?? "missing",
       isQuiet: values.quiet,
       cidFile: values.cidfile,

@@ -2,7 +2,6 @@ import { Fields } from "#base/decode.ts";
 import { EngineError } from "#base/errors.ts";
 import { type Digest, digestOf, parseDigest } from "#oci/digest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
-import { parseReference, type NamedReference } from "#oci/reference.ts";
 
 /** What a list says of one of its images. The key order is that of the documents it is written into. */
 export interface ListPlatform {
@@ -23,22 +22,6 @@ export interface LocalManifest {
   readonly platform: ListPlatform;
   /** As the registry has it, to the byte. */
   readonly raw: Uint8Array;
-}
-
-/** A name with its tag filled in, and the text that errors and files call it by. */
-export interface Target {
-  readonly name: NamedReference;
-  readonly full: string;
-}
-
-/** @throws {EngineError} invalid */
-export function parseTarget(text: string): Target {
-  const parsed = parseReference(text);
-  const isNameOnly = parsed.tag === undefined && parsed.digest === undefined;
-  const name = isNameOnly ? { ...parsed, tag: "latest" } : parsed;
-  const tag = name.tag === undefined ? "" : `:${name.tag}`;
-  const digest = name.digest === undefined ? "" : `@${name.digest}`;
-  return { name, full: `${name.domain}/${name.path}${tag}${digest}` };
 }
 
 /**

@@ -11,15 +11,9 @@ import { credentialsOf } from "../config/auth-headers.ts";
 import type { Login } from "../config/credentials.ts";
 import { keyOfDomain } from "../config/registry-key.ts";
 import type { Context } from "../context.ts";
-import {
-  decodeListPlatform,
-  type ListPlatform,
-  listPlatform,
-  type LocalManifest,
-  parseTarget,
-  type Target,
-} from "./local-manifest.ts";
+import { decodeListPlatform, type ListPlatform, listPlatform, type LocalManifest } from "./local-manifest.ts";
 import type { ManifestList } from "./manifest-list.ts";
+import { type ImageName, parseImageName } from "../image-name.ts";
 
 /** A configuration says a page about an image. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -54,7 +48,7 @@ export class ManifestRegistry {
   }
 
   /** What a name stands for, the images of a list each with the platform that the list says. */
-  async get({ name, full }: Target): Promise<RemoteManifest> {
+  async get({ name, full }: ImageName): Promise<RemoteManifest> {
     const fetched = await this.#fetch(name, full);
     if (fetched.document.kind === "manifest") {
       const { manifest } = fetched.document;
@@ -65,7 +59,7 @@ export class ManifestRegistry {
   }
 
   /** The manifest of one image. @throws {EngineError} invalid when the name stands for a list */
-  async getImage(target: Target): Promise<LocalManifest> {
+  async getImage(target: ImageName): Promise<LocalManifest> {
     const found = await this.get(target);
     if (found.kind === "list") throw new EngineError("invalid", `${target.full} is a manifest list`);
     return found.manifest;
@@ -76,7 +70,7 @@ export class ManifestRegistry {
    * the registry does not mount, then its manifest is stored by its digest.
    */
   async adopt(image: LocalManifest, repository: string): Promise<void> {
-    const { path } = parseTarget(image.reference).name;
+    const { path } = parseImageName(image.reference).name;
     const document = decodeManifestDocument(image.raw, image.mediaType);
     if (document.kind === "index") throw new EngineError("invalid", `${image.reference} is a manifest list`);
     for (const blob of blobsOf(document.manifest)) {
@@ -97,7 +91,10 @@ export class ManifestRegistry {
     return await this.#client.putManifest(path, digest ?? tag ?? "latest", list, this.#signal);
   }
 
-  async #images({ name, full: list }: Target, index: Index): Promise<LocalManifest[]> {
+  async #images(
+    { name, full: list }: Pick<ImageName, "name" | "full">,
+    index: Index,
+  ): Promise<LocalManifest[]> {
     const images: LocalManifest[] = [];
     for (const entry of index.manifests) {
       const full = `${list.replace(/@.*$/, "")}@${entry.digest}`;

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect } from "bun:test";
-import { type Output, type RunOptions, TestEngine } from "./engine.ts";
+import { guestFile } from "./clients/guest.ts";
+import { DARSE, type Output, run, type RunOptions, TestEngine } from "./engine.ts";
 import { type DockerRegistry, startDockerRegistry } from "./fixtures/docker-registry.ts";
 import { needs } from "./needs.ts";
 
@@ -162,6 +163,26 @@ esac
     await call(name, ["logout", registry.host], options);
     expect(existsSync(`${helper}.kept`)).toBe(false);
   }
+});
+
+signed("login asks on a terminal, and does not show the password", async () => {
+  const script = [
+    ["expect", "Username: "],
+    ["send", `${USER.name}\n`],
+    ["expect", "Password: "],
+    ["send", `wrong\x7f\x7f\x7f\x7f\x7f${USER.password}\n`],
+    ["expect", "Login Succeeded"],
+  ];
+  const env = { DOCKER_HOST: `unix://${engine.socket}`, DOCKER_CONFIG: folderOf("typed") };
+  const args = [guestFile("in-terminal.py"), JSON.stringify(script), DARSE, "login", registry.host];
+  const { stdout } = await run("python3", args, { env });
+  const { code, output } = JSON.parse(stdout) as { code: number; output: string };
+  expect(code).toBe(0);
+  expect(output).not.toContain("wrong");
+  expect(output).not.toContain(USER.password);
+  expect(auths("typed")).toEqual({
+    [registry.host]: { auth: Buffer.from(`${USER.name}:${USER.password}`).toString("base64") },
+  });
 });
 
 const searches: string[][] = [

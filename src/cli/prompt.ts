@@ -32,8 +32,9 @@ export class Prompt {
 
   /** One line that is not shown; the terminal's own editing is off meanwhile, so that its keys are ours. */
   async secret(question: string): Promise<string> {
-    this.#context.out.write(question);
+    // before the question: whoever answers at once must not see it either
     using _raw = this.#context.input.raw();
+    this.#context.out.write(question);
     const line: number[] = [];
     for (;;) {
       const { value, done } = await this.#bytes.next();

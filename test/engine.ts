@@ -159,7 +159,8 @@ export class TestEngine implements AsyncDisposable {
 
   /** Our own command line on this engine's socket. */
   darse(args: readonly string[], options: RunOptions = {}): Promise<Output> {
-    return run(DARSE, args, { ...options, env: { DOCKER_HOST: `unix://${this.socket}`, ...options.env } });
+    const env = { DOCKER_HOST: `unix://${this.socket}`, DOCKER_CONFIG: this.folder, ...options.env };
+    return run(DARSE, args, { ...options, env });
   }
 
   /** One API request. @param path without version unless it is given */

@@ -6,7 +6,13 @@ import type { FlagValues } from "./flags.ts";
 import { resolveEnv } from "./specs/env.ts";
 import { parseHealth } from "./specs/health.ts";
 import { parseExtraHost } from "./specs/host-names.ts";
-import { parseKeyValues, parseStrictKeyValues, type ReadText, readKeyValueFile } from "./specs/key-values.ts";
+import {
+  cutAt,
+  parseKeyValues,
+  parseStrictKeyValues,
+  type ReadText,
+  readKeyValueFile,
+} from "./specs/key-values.ts";
 import { checkLink } from "./specs/link.ts";
 import { parseMount } from "./specs/mount.ts";
 import { type Networking, parseNetworking } from "./specs/network.ts";
@@ -33,6 +39,8 @@ export interface RequestInput {
   /** Streams to attach to; empty when detached. */
   readonly attached: ReadonlySet<string>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Variables that a container gets where `--env` does not name them. */
+  readonly defaults?: readonly (readonly [string, string])[];
   readonly workingDirectory: string;
   readonly read: ReadText;
   /** Of our terminal, for `--tty`. */
@@ -64,7 +72,12 @@ export function containerRequest(input: RequestInput): ContainerCreateRequest {
     Tty: flags.tty,
     OpenStdin: flags.interactive,
     StdinOnce: flags.interactive && attached.has("stdin"),
-    Env: resolveEnv({ files: flags.envFile, entries: flags.env, env: input.env, read: input.read }),
+    Env: resolveEnv({
+      files: flags.envFile,
+      entries: [...flags.env, ...missingFrom(flags.env, input.defaults ?? [])],
+      env: input.env,
+      read: input.read,
+    }),
     Cmd: input.command.length > 0 ? input.command : null,
     Healthcheck: parseHealth(flags),
     Image: input.image,
@@ -77,6 +90,12 @@ export function containerRequest(input: RequestInput): ContainerCreateRequest {
     HostConfig: hostConfig(input, { binds, bindings, networking }),
     NetworkingConfig: { EndpointsConfig: networking.endpoints },
   };
+}
+
+/** `NAME=value` of each that `entries` do not name. */
+function missingFrom(entries: readonly string[], defaults: readonly (readonly [string, string])[]): string[] {
+  const named = new Set(entries.map((entry) => cutAt(entry, "=")[0]));
+  return defaults.filter(([name]) => !named.has(name)).map(([name, value]) => `${name}=${value}`);
 }
 
 /** `--entrypoint ""` takes the image's away, which the API says with one empty word. */

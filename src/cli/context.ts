@@ -1,5 +1,6 @@
 import type { EngineClient } from "#api/client.ts";
 import type { Connection } from "#api/dial.ts";
+import type { Settings } from "./config/settings.ts";
 import type { Output } from "./output.ts";
 import type { Input } from "./input.ts";
 
@@ -15,6 +16,8 @@ export interface Context {
   readonly input: Input;
   /** The folder of client settings; it need not be there. */
   readonly configFolder: string;
+  /** What stands in that folder for every call; read when it is asked for. */
+  settings(): Settings;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Epoch milliseconds. */
   readonly now: () => number;

@@ -1,3 +1,16 @@
+import type { FormattedList } from "./config/settings.ts";
+import type { Context } from "./context.ts";
+
+/** `--format`, or the one that a person has set for that list; `--quiet` leaves the latter aside. */
+export function formatOf(
+  list: FormattedList,
+  { format, quiet = false }: { readonly format: string | undefined; readonly quiet?: boolean },
+  context: Pick<Context, "settings">,
+): string | undefined {
+  if (format !== undefined && format !== "") return format;
+  return quiet ? undefined : context.settings().formats[list];
+}
+
 /** Docker's help of `--format`, for commands that print one thing. */
 export const FORMAT_HELP = `Format output using a custom template:
 'json':             Print in JSON format

@@ -3,6 +3,7 @@ import { EngineClient } from "#api/client.ts";
 import { dial } from "#api/dial.ts";
 import { formatHost } from "#api/host.ts";
 import { isErrno } from "#base/errors.ts";
+import { readSettings, type Settings } from "./config/settings.ts";
 import type { Context } from "./context.ts";
 import { startingDial } from "./engine-start.ts";
 import type { Target } from "./global-flags.ts";
@@ -16,6 +17,7 @@ export function realContext(
   target: Target,
   outputs: { readonly out: Output; readonly error: Output },
 ): Context {
+  let settings: Settings | undefined;
   const dialing = target.start ? startingDial(dial, target.start) : dial;
   return {
     ...outputs,
@@ -23,6 +25,13 @@ export function realContext(
     dial: () => dialing(target.host),
     host: formatHost(target.host),
     configFolder: target.configFolder,
+    settings: () => {
+      settings ??= readSettings(target.configFolder, {
+        host: formatHost(target.host),
+        warn: (text) => outputs.error.write(text),
+      });
+      return settings;
+    },
     input: standardInput(),
     env: process.env,
     now: () => Date.now(),

@@ -1,5 +1,6 @@
 import type { EngineClient } from "#api/client.ts";
 import type { Command } from "../command.ts";
+import { NO_SETTINGS, type Settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import type { Output } from "../output.ts";
 
@@ -36,6 +37,7 @@ export interface FakeWorld extends Context {
 export interface WorldOptions {
   readonly hasTerminal?: boolean;
   readonly configFolder?: string;
+  readonly settings?: Partial<Settings>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -49,6 +51,7 @@ export function fakeWorld(client: EngineClient, input = "", options: WorldOption
     client,
     dial: () => Promise.reject(new Error("the test has no connection of its own")),
     host: "unix:///fake",
+    settings: () => ({ ...NO_SETTINGS, ...options.settings }),
     configFolder: options.configFolder ?? "/nonexistent",
     out: new CapturedOutput(options.hasTerminal),
     error: new CapturedOutput(options.hasTerminal),

@@ -11,7 +11,9 @@ export const attach = command({
     noStdin: { type: "bool", help: "Do not attach STDIN" },
     sigProxy: { type: "bool", default: true, help: "Proxy all received signals to the process" },
   },
-  async run([id = ""], { detachKeys, noStdin, sigProxy }, context) {
+  async run([id = ""], flags, context) {
+    const { noStdin, sigProxy } = flags;
+    const detachKeys = flags.detachKeys ?? context.settings().detachKeys;
     const { client } = context;
     const { Id, State, Config } = await client.inspectContainer(id);
     if (!State.Running) {

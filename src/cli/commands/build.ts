@@ -66,7 +66,7 @@ export const build = command({
   arguments: { min: 1, max: 1 },
   flags,
   async run([path = ""], values, context) {
-    const query = buildQuery(values, context.env);
+    const query = buildQuery(values, context.env, context.settings().proxyVariables);
     const { body, remote, dockerfile } = await prepareBuild({
       context: path,
       file: values.file,
@@ -118,7 +118,11 @@ function finish(
 }
 
 /** The parameters of `POST /build`. @throws {EngineError} invalid */
-export function buildQuery(values: BuildFlags, env: Readonly<Record<string, string | undefined>>): Query {
+export function buildQuery(
+  values: BuildFlags,
+  env: Readonly<Record<string, string | undefined>>,
+  defaults: readonly (readonly [string, string])[] = [],
+): Query {
   for (const name of values.tag) canonicalReference(name);
   const json = (value: object): string | undefined =>
     Object.keys(value).length > 0 ? JSON.stringify(value) : undefined;
@@ -138,7 +142,7 @@ export function buildQuery(values: BuildFlags, env: Readonly<Record<string, stri
     cgroupparent: values.cgroupParent,
     shmsize: values.shmSize,
     labels: json(parseKeyValues(values.label)),
-    buildargs: json(buildArgs(values.buildArg, env)),
+    buildargs: json({ ...Object.fromEntries(defaults), ...buildArgs(values.buildArg, env) }),
     networkmode: values.network,
     extrahosts: values.addHost.length > 0 ? values.addHost.map(parseExtraHost).join(",") : undefined,
     cachefrom: json(values.cacheFrom),

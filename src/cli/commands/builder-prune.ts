@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { parseFilters } from "../filters.ts";
+import { pruneFilters } from "../filters.ts";
 import { printPruneReport } from "../prune-report.ts";
 
 export const pruneBuildCache = command({
@@ -16,7 +16,7 @@ export const pruneBuildCache = command({
     const warning = `This will remove all ${all ? "" : "dangling "}build cache.`;
     if (!force && !(await confirm(context, warning))) return 0;
     const query = { all, "reserved-space": keepStorage, "keep-storage": keepStorage };
-    const report = await context.client.system.pruneBuildCache(query, parseFilters(filter));
+    const report = await context.client.system.pruneBuildCache(query, pruneFilters(filter, context));
     printPruneReport(context.out, {
       heading: "Deleted build cache objects:",
       names: report.CachesDeleted ?? [],

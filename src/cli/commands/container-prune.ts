@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { parseFilters } from "../filters.ts";
+import { pruneFilters } from "../filters.ts";
 import { printPruneReport } from "../prune-report.ts";
 
 export const pruneContainers = command({
@@ -16,7 +16,7 @@ export const pruneContainers = command({
   },
   async run(_args, { filter, force }, context) {
     if (!force && !(await confirm(context, "This will remove all stopped containers."))) return 0;
-    const report = await context.client.pruneContainers(parseFilters(filter));
+    const report = await context.client.pruneContainers(pruneFilters(filter, context));
     const names = report.ContainersDeleted ?? [];
     printPruneReport(context.out, { heading: "Deleted Containers:", names, bytes: report.SpaceReclaimed });
     return 0;

@@ -22,6 +22,7 @@ export const create = command({
       given: context.given,
       attached,
       env: context.env,
+      defaults: context.settings().proxyVariables,
       workingDirectory: process.cwd(),
       read: readTextFile,
     });

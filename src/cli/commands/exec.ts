@@ -22,6 +22,7 @@ export const exec = command({
   },
   async run([id = "", ...words], flags, context) {
     const takesInput = flags.interactive && !flags.detach;
+    const detachKeys = flags.detachKeys ?? context.settings().detachKeys;
     if (takesInput && flags.tty && !context.input.isTerminal) {
       throw new CommandFailure("invalid", "the input device is not a TTY", { exitCode: 1 });
     }
@@ -32,7 +33,7 @@ export const exec = command({
       AttachStdout: !flags.detach,
       AttachStderr: !flags.detach,
       ConsoleSize,
-      DetachKeys: flags.detachKeys ?? "",
+      DetachKeys: detachKeys ?? "",
       Tty: flags.tty,
       Env: resolveEnv({ files: flags.envFile, entries: flags.env, env: context.env, read: readTextFile }),
       Cmd: words,
@@ -46,7 +47,7 @@ export const exec = command({
       await context.client.startExecDetached(Id, start);
       return 0;
     }
-    return await runAttached(context, { execId: Id, start, takesInput, detachKeys: flags.detachKeys });
+    return await runAttached(context, { execId: Id, start, takesInput, detachKeys });
   },
 });
 

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { parseFilters } from "../filters.ts";
+import { pruneFilters } from "../filters.ts";
 import { imagePruneFilters, prunedImageLines } from "../prune-images.ts";
 import { printPruneReport } from "../prune-report.ts";
 
@@ -17,7 +17,7 @@ export const pruneImages = command({
     force: { type: "bool", short: "f", help: "Do not prompt for confirmation" },
   },
   async run(_args, { all, filter, force }, context) {
-    const filters = imagePruneFilters(parseFilters(filter), all);
+    const filters = imagePruneFilters(pruneFilters(filter, context), all);
     const warning = all
       ? "This will remove all images without at least one container associated to them."
       : "This will remove all dangling images.";

@@ -7,7 +7,7 @@ import { command } from "../command.ts";
 import { parseFilters } from "../filters.ts";
 import { goTime, humanDuration } from "../format/human-time.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
-import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+import { formatOf, TABLE_FORMAT_HELP } from "../format-flag.ts";
 import type { Output } from "../output.ts";
 
 export const images = command({
@@ -47,9 +47,8 @@ export const images = command({
     }
     const options = { isCut: !flags.noTrunc, nowMs: context.now() };
     const rows = found.flatMap((image) => imageRows(image, options));
-    context.out.write(
-      await renderList(imageList(flags.digests), rows, { format: flags.format, isQuiet: flags.quiet }),
-    );
+    const format = formatOf("images", flags, context);
+    context.out.write(await renderList(imageList(flags.digests), rows, { format, isQuiet: flags.quiet }));
     if (rows.length === 0 && name !== undefined && context.path === "images") hint(name, context.error);
     return 0;
   },

@@ -5,7 +5,7 @@ import { parseFilters } from "../filters.ts";
 import { goTime } from "../format/human-time.ts";
 import { labelColumns } from "../format/label-columns.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
-import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+import { formatOf, TABLE_FORMAT_HELP } from "../format-flag.ts";
 
 const LIST: ListFormat = {
   headers: {
@@ -36,7 +36,9 @@ export const listNetworks = command({
     noTrunc: { type: "bool", help: "Do not truncate the output" },
     quiet: { type: "bool", short: "q", help: "Only display network IDs" },
   },
-  async run(_args, { filter, format, noTrunc, quiet }, context) {
+  async run(_args, flags, context) {
+    const { filter, noTrunc, quiet } = flags;
+    const format = formatOf("networks", flags, context);
     const networks = await context.client.networks.list(parseFilters(filter));
     const rows = networks
       .toSorted((one, other) => (one.Name < other.Name ? -1 : 1))

@@ -8,7 +8,7 @@ import { goTime, humanDuration } from "../format/human-time.ts";
 import { labelColumns } from "../format/label-columns.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
 import { portsColumn } from "../format/ports-column.ts";
-import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+import { formatOf, TABLE_FORMAT_HELP } from "../format-flag.ts";
 
 export const ps = command({
   usage: "[OPTIONS]",
@@ -34,14 +34,13 @@ export const ps = command({
     size: { type: "bool", short: "s", help: "Display total file sizes" },
   },
   async run(_args, flags, context) {
+    const format = formatOf("ps", flags, context);
     const limit = flags.latest ? 1 : (flags.last ?? -1);
-    const size = flags.size || /\{\{[^}]*\.Size\b/.test(flags.format ?? "");
+    const size = flags.size || /\{\{[^}]*\.Size\b/.test(format ?? "");
     const query = { all: flags.all || limit > 0, limit: limit > 0 ? limit : undefined, size };
     const containers = await context.client.listContainers(query, parseFilters(flags.filter));
     const rows = containers.map((one) => containerRow(one, { isCut: !flags.noTrunc, nowMs: context.now() }));
-    context.out.write(
-      await renderList(containerList(flags.size), rows, { format: flags.format, isQuiet: flags.quiet }),
-    );
+    context.out.write(await renderList(containerList(flags.size), rows, { format, isQuiet: flags.quiet }));
     return 0;
   },
 });

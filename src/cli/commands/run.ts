@@ -45,6 +45,7 @@ export const run = command({
       given: context.given,
       attached,
       env: context.env,
+      defaults: context.settings().proxyVariables,
       workingDirectory: process.cwd(),
       read: readTextFile,
       consoleSize: size && [size.rows, size.columns],
@@ -59,7 +60,7 @@ export const run = command({
       cidFile: values.cidfile,
     });
     if (!values.detach) return await runAttached(context, { id, attached, values });
-    await start(context, id, values.detachKeys);
+    await start(context, id, detachKeysOf(values, context));
     context.out.write(`${id}\n`);
     return 0;
   },
@@ -90,10 +91,15 @@ interface AttachedRun {
   readonly values: RunFlags;
 }
 
+function detachKeysOf({ detachKeys }: RunFlags, context: CommandContext): string | undefined {
+  return detachKeys ?? context.settings().detachKeys;
+}
+
 /** Attach and wait are open before the start, so that neither the first byte nor the exit can be missed. */
 async function runAttached(context: CommandContext, { id, attached, values }: AttachedRun): Promise<number> {
   const { client } = context;
-  const { detachKeys, tty } = values;
+  const { tty } = values;
+  const detachKeys = detachKeysOf(values, context);
   const takesInput = attached.has("stdin");
   const has = (name: string): boolean => attached.has(name);
   using proxy = values.sigProxy

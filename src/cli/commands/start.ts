@@ -12,7 +12,9 @@ export const start = command({
     detachKeys: { type: "string", help: "Override the key sequence for detaching a container" },
     interactive: { type: "bool", short: "i", help: "Attach container's STDIN" },
   },
-  async run(args, { attach, detachKeys, interactive }, context) {
+  async run(args, flags, context) {
+    const { attach, interactive } = flags;
+    const detachKeys = flags.detachKeys ?? context.settings().detachKeys;
     if (!attach && !interactive) {
       return await forEachArgument(args, context, async (id) => {
         await context.client.startContainer(id, detachKeys);

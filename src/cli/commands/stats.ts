@@ -1,7 +1,7 @@
 import { ApiError } from "#api/api-error.ts";
 import { command, type CommandContext } from "../command.ts";
 import { renderList } from "../format/list-format.ts";
-import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+import { formatOf, TABLE_FORMAT_HELP } from "../format-flag.ts";
 import { StatsCollector } from "../stats-collector.ts";
 import { STATS_LIST, type StatsEntry, statsRow } from "../stats-row.ts";
 
@@ -17,7 +17,8 @@ export const stats = command({
     noStream: { type: "bool", help: "Disable streaming stats and only pull the first result" },
     noTrunc: { type: "bool", help: "Do not truncate output" },
   },
-  async run(args, { all, format, noStream, noTrunc }, context) {
+  async run(args, { all, format: given, noStream, noTrunc }, context) {
+    const format = formatOf("stats", { format: given }, context);
     const render = (entries: readonly StatsEntry[]): Promise<string> =>
       renderList(
         STATS_LIST,

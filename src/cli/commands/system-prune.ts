@@ -3,7 +3,7 @@ import { humanSize } from "#base/sizes.ts";
 import type { Filters } from "#api/client.ts";
 import { type CommandContext, command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { parseFilters } from "../filters.ts";
+import { pruneFilters } from "../filters.ts";
 import { imagePruneFilters, prunedImageLines } from "../prune-images.ts";
 
 export const pruneSystem = command({
@@ -20,7 +20,7 @@ export const pruneSystem = command({
     volumes: { type: "bool", help: "Prune anonymous volumes" },
   },
   async run(_args, { all, filter, force, volumes }, context) {
-    const filters = parseFilters(filter);
+    const filters = pruneFilters(filter, context);
     if (volumes && filters["until"]) {
       throw new EngineError("invalid", 'ERROR: The "until" filter is not supported with "--volumes"');
     }

@@ -5,7 +5,7 @@ import { command } from "../command.ts";
 import { parseFilters } from "../filters.ts";
 import { labelColumns } from "../format/label-columns.ts";
 import { type ListFormat, renderList, type Row } from "../format/list-format.ts";
-import { TABLE_FORMAT_HELP } from "../format-flag.ts";
+import { formatOf, TABLE_FORMAT_HELP } from "../format-flag.ts";
 
 export const VOLUME_LIST: ListFormat = {
   headers: {
@@ -42,7 +42,9 @@ export const listVolumes = command({
     format: { type: "string", help: TABLE_FORMAT_HELP },
     quiet: { type: "bool", short: "q", help: "Only display volume names" },
   },
-  async run(_args, { cluster, filter, format, quiet }, context) {
+  async run(_args, flags, context) {
+    const { cluster, filter, quiet } = flags;
+    const format = formatOf("volumes", flags, context);
     if (cluster) {
       throw new EngineError("unsupported", "Cannot list cluster volumes: there is no swarm mode");
     }

@@ -1,7 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { parseFilters } from "../filters.ts";
+import { pruneFilters } from "../filters.ts";
 import { printPruneReport } from "../prune-report.ts";
 
 export const pruneVolumes = command({
@@ -13,7 +13,7 @@ export const pruneVolumes = command({
     force: { type: "bool", short: "f", help: "Do not prompt for confirmation" },
   },
   async run(_args, { all, filter, force }, context) {
-    const filters = parseFilters(filter);
+    const filters = pruneFilters(filter, context);
     if (all && filters["all"] !== undefined) {
       throw new EngineError("invalid", "conflicting options: cannot specify both --all and --filter all=1");
     }

@@ -3,6 +3,7 @@ import type { Filters } from "./client.ts";
 import type { BuildCachePruneReport, DiskUsage } from "./disk-usage.ts";
 import type { EventMessage } from "./events.ts";
 import type { RegistryAuth } from "./images.ts";
+import type { PortsReport } from "./ports.ts";
 import { encodeFilters, trusted } from "./request-parts.ts";
 import type { LoginResponse, SystemInfo, SystemVersion } from "./system.ts";
 
@@ -41,6 +42,11 @@ export class SystemCalls {
   async diskUsage(isVerbose: boolean): Promise<DiskUsage> {
     const query = { verbose: isVerbose };
     return trusted(await this.#caller.json({ method: "GET", path: "/system/df", query }));
+  }
+
+  /** Who can reach which port. Our own, not in Docker's API. */
+  async ports(): Promise<PortsReport> {
+    return trusted(await this.#caller.json({ method: "GET", path: "/darse/ports" }));
   }
 
   /** @param query bytes to keep under the names that it has had (API 1.48) */

@@ -37,4 +37,5 @@ export const NETWORK_COMMANDS: readonly CatalogEntry[] = [
     "Remove one or more networks",
     async () => (await import("../commands/network-rm.ts")).removeNetworks,
   ),
+  entry("ports", "Show who can reach which port", async () => (await import("../commands/ports.ts")).ports),
 ];

@@ -161,6 +161,25 @@ test("rmi prints what was untagged and deleted", async () => {
   expect(world.out.text).toBe("Untagged: a:b\nDeleted: sha256:1\n");
 });
 
+test("rmi goes on after a failure; with -f what is not there is none", async () => {
+  await using engine = await FakeEngine.open({
+    "DELETE /images/a": () => ({ status: 404, json: { message: "No such image: a:latest" } }),
+    "DELETE /images/b": () => ({ json: [{ Untagged: "b:latest" }] }),
+    "DELETE /images/c": () => ({ status: 409, json: { message: "conflict: c is in use" } }),
+  });
+  const outcomes: [string[], number][] = [
+    [["a", "b"], 1],
+    [["-f", "a", "b"], 0],
+    [["-f", "a", "b", "c"], 1],
+  ];
+  for (const [argv, code] of outcomes) {
+    const world = fakeWorld(engine.client);
+    expect(await runInWorld(rmi, argv, world)).toBe(code);
+    expect(world.out.text).toBe("Untagged: b:latest\n");
+    expect(world.error.text).toStartWith("Error response from daemon: No such image: a:latest\n");
+  }
+});
+
 test("tag sends repository and tag apart", async () => {
   await using engine = await FakeEngine.open({ "POST /images/a/tag": () => ({ status: 201 }) });
   await runInWorld(tag, ["a", "host:5000/b/c:v1"], fakeWorld(engine.client));

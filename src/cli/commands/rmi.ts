@@ -1,6 +1,6 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { forEachArgument } from "../for-each.ts";
+import { describeError } from "../describe-error.ts";
 import { platformJson } from "../specs/platform.ts";
 
 export const rmi = command({
@@ -14,21 +14,21 @@ export const rmi = command({
       help: 'Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
     },
   },
-  run(args, { force, noPrune, platform }, context) {
-    return forEachArgument(args, context, async (name) => {
-      const query = { force, noprune: noPrune, platforms: platform.map(platformJson) };
+  async run(names, { force, noPrune, platform }, context) {
+    const query = { force, noprune: noPrune, platforms: platform.map(platformJson) };
+    const failures: EngineError[] = [];
+    // One after another: the last name of an image is the one that deletes it.
+    for (const name of names) {
       try {
-        const items = await context.client.images.remove(name, query);
-        return items
-          .map((item) =>
-            item.Deleted === undefined ? `Untagged: ${item.Untagged}` : `Deleted: ${item.Deleted}`,
-          )
-          .join("\n");
+        for (const { Deleted, Untagged } of await context.client.images.remove(name, query)) {
+          context.out.write(Deleted === undefined ? `Untagged: ${Untagged}\n` : `Deleted: ${Deleted}\n`);
+        }
       } catch (error) {
-        if (!force || !EngineError.is(error, "not-found")) throw error;
-        context.error.write(`Error response from daemon: ${error.message}\n`);
-        return undefined;
+        if (!EngineError.is(error)) throw error;
+        failures.push(error);
       }
-    });
+    }
+    for (const failure of failures) context.error.write(`${describeError(failure, false)}\n`);
+    return failures.some(({ kind }) => !force || kind !== "not-found") ? 1 : 0;
   },
 });

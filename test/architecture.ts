@@ -26,7 +26,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "build",
   ],
   compose: ["base", "oci", "api"],
-  // `registry` for the manifest commands alone: they put lists together without an engine, and are loaded when called.
+  // `registry` for what docker's command line does without an engine: manifest, and login where none answers.
+  // Loaded when it is called.
   cli: ["base", "oci", "api", "registry", "compose"],
 };
 

@@ -91,6 +91,20 @@ signed("login says and keeps the same; logout forgets it", async () => {
   expect(outputs[1]).toEqual(outputs[0]);
 });
 
+signed("login asks the registry itself where no engine answers", async () => {
+  for (const name of NAMES) {
+    const options = {
+      env: { DOCKER_HOST: "unix:///nonexistent" },
+      settings: `${name}-alone`,
+      input: USER.password,
+    };
+    const args = ["login", "-u", USER.name, "--password-stdin", registry.host];
+    expect((await call(name, args, options)).stdout).toBe("Login Succeeded\n");
+    expect((await call(name, args, { ...options, input: "wrong" })).code).toBe(1);
+  }
+  expect(auths("darse-alone")).toEqual(auths("docker-alone"));
+});
+
 signed("push and pull sign in with what either has kept", async () => {
   const said: string[] = [];
   for (const [name, other] of [NAMES, NAMES.toReversed()]) {

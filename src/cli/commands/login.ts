@@ -1,3 +1,5 @@
+import { ApiError } from "#api/api-error.ts";
+import type { LoginResponse } from "#api/system.ts";
 import { EngineError } from "#base/errors.ts";
 import { type CommandContext, command } from "../command.ts";
 import { credentialsOf } from "../config/auth-headers.ts";
@@ -107,7 +109,7 @@ async function signInAgain(
 
 /** Keeps what the registry has taken: its token where it gives one, else the password. */
 async function signInWith(context: CommandContext, address: string, tried: Login): Promise<string> {
-  const { Status, IdentityToken } = await context.client.system.login(registryAuth(address, tried));
+  const { Status, IdentityToken } = await askRegistry(context, address, tried);
   const { password: _, ...nameless } = tried;
   const kept = IdentityToken ? { ...nameless, identityToken: IdentityToken } : tried;
   const place = await credentialsOf(context).store(address, kept);
@@ -121,6 +123,20 @@ https://docs.docker.com/go/credential-store/
 `);
   }
   return Status;
+}
+
+/** Through the engine, which knows registries as it will pull from them; without one the registry itself. */
+async function askRegistry(context: CommandContext, address: string, tried: Login): Promise<LoginResponse> {
+  try {
+    return await context.client.system.login(registryAuth(address, tried));
+  } catch (error) {
+    const isUnanswered =
+      (EngineError.is(error, "unavailable") || EngineError.is(error, "forbidden")) &&
+      !(error instanceof ApiError);
+    if (!isUnanswered) throw error;
+    const { loginDirectly } = await import("../registry/direct-login.ts");
+    return await loginDirectly(context, address, tried);
+  }
 }
 
 interface Question {

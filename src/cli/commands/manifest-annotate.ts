@@ -1,8 +1,8 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { listPlatform } from "../manifest/local-manifest.ts";
-import { isKnownPlatform } from "../manifest/manifest-list.ts";
-import { ManifestStore } from "../manifest/manifest-store.ts";
+import { listPlatform } from "../registry/local-manifest.ts";
+import { isKnownPlatform } from "../registry/manifest-list.ts";
+import { ManifestStore } from "../registry/manifest-store.ts";
 import { parseImageName } from "../image-name.ts";
 
 export const annotateManifest = command({

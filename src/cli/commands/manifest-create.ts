@@ -1,7 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { openRegistry } from "../manifest/open-registry.ts";
-import { ManifestStore } from "../manifest/manifest-store.ts";
+import { openRegistry } from "../registry/open-registry.ts";
+import { ManifestStore } from "../registry/manifest-store.ts";
 import { parseImageName } from "../image-name.ts";
 
 export const createManifest = command({

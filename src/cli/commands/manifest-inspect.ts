@@ -1,9 +1,9 @@
 import { EngineError } from "#base/errors.ts";
 import { command } from "../command.ts";
-import { encodeLocal, type LocalManifest } from "../manifest/local-manifest.ts";
-import { manifestList } from "../manifest/manifest-list.ts";
-import { openRegistry } from "../manifest/open-registry.ts";
-import { ManifestStore } from "../manifest/manifest-store.ts";
+import { encodeLocal, type LocalManifest } from "../registry/local-manifest.ts";
+import { manifestList } from "../registry/manifest-list.ts";
+import { openRegistry } from "../registry/open-registry.ts";
+import { ManifestStore } from "../registry/manifest-store.ts";
 import { parseImageName } from "../image-name.ts";
 
 export const inspectManifest = command({

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { forEachArgument } from "../for-each.ts";
-import { ManifestStore } from "../manifest/manifest-store.ts";
+import { ManifestStore } from "../registry/manifest-store.ts";
 import { parseImageName } from "../image-name.ts";
 
 export const removeManifests = command({

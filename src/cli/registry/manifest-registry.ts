@@ -4,22 +4,17 @@ import type { Descriptor } from "#oci/descriptor.ts";
 import { digesterFor } from "#oci/digest.ts";
 import { decodeManifestDocument, type Index, type Manifest } from "#oci/manifest.ts";
 import type { NamedReference } from "#oci/reference.ts";
-import type { Credentials } from "#registry/authorizer.ts";
-import { proxiesFrom } from "#registry/proxy.ts";
 import { RegistryClient } from "#registry/registry-client.ts";
 import { credentialsOf } from "../config/auth-headers.ts";
-import type { Login } from "../config/credentials.ts";
 import { keyOfDomain } from "../config/registry-key.ts";
 import type { Context } from "../context.ts";
 import { decodeListPlatform, type ListPlatform, listPlatform, type LocalManifest } from "./local-manifest.ts";
 import type { ManifestList } from "./manifest-list.ts";
+import { asCredentials, ownRegistrySettings } from "./registry-access.ts";
 import { type ImageName, parseImageName } from "../image-name.ts";
 
 /** A configuration says a page about an image. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
-
-/** Certificates of registries and their mirrors, where Docker and containerd have them too. */
-const HOST_FOLDERS = ["/etc/docker/certs.d", "/etc/containerd/certs.d"];
 
 export type RemoteManifest =
   | { readonly kind: "image"; readonly manifest: LocalManifest }
@@ -38,11 +33,7 @@ export class ManifestRegistry {
   /** @param isInsecure plain HTTP and certificates that nobody vouches for will do */
   static async open(context: Context, domain: string, isInsecure: boolean): Promise<ManifestRegistry> {
     const login = await credentialsOf(context).find(keyOfDomain(domain));
-    const settings = {
-      insecure: isInsecure ? [domain] : [],
-      hostFolders: HOST_FOLDERS,
-      proxies: proxiesFrom(context.env),
-    };
+    const settings = ownRegistrySettings(context, isInsecure ? [domain] : []);
     const credentials = login && asCredentials(login);
     return new ManifestRegistry(new RegistryClient({ domain, credentials, settings }));
   }
@@ -164,10 +155,4 @@ function toLocal(
 /** Each once: layers may repeat. */
 function blobsOf({ config, layers }: Manifest): Descriptor[] {
   return [...new Map([config, ...layers].map((blob) => [blob.digest, blob])).values()];
-}
-
-function asCredentials({ username, password, identityToken, registryToken }: Login): Credentials | undefined {
-  if (registryToken) return { kind: "registry-token", token: registryToken };
-  if (identityToken) return { kind: "identity-token", token: identityToken };
-  return username ? { kind: "password", username, password: password ?? "" } : undefined;
 }

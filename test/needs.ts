@@ -2,7 +2,16 @@ import { accessSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "bun:test";
 
-type Need = "root" | "overlay" | "crun" | "conmon" | "nft" | "busybox" | "docker-cli" | "docker-registry";
+type Need =
+  | "root"
+  | "overlay"
+  | "crun"
+  | "conmon"
+  | "nft"
+  | "busybox"
+  | "docker-cli"
+  | "docker-registry"
+  | "openssl";
 
 const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
   crun: "crun",
@@ -11,6 +20,7 @@ const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
   busybox: "busybox",
   "docker-cli": "docker",
   "docker-registry": "docker-registry",
+  openssl: "openssl",
 };
 
 /**

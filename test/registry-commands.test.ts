@@ -19,7 +19,7 @@ let registry: DockerRegistry;
 let index: Server;
 
 beforeAll(async () => {
-  [engine, registry] = await Promise.all([TestEngine.start(), startDockerRegistry(USER)]);
+  [engine, registry] = await Promise.all([TestEngine.start(), startDockerRegistry({ user: USER })]);
   index = createServer((request, response) => {
     const words = new URL(request.url ?? "", "http://index").searchParams.get("q");
     const result = (name: string, stars: number, isOfficial: boolean): object => ({

@@ -62,6 +62,12 @@ test("a blob comes whole, and from an offset by range", async () => {
   expect(registry.seen.at(-1)?.range).toBe("bytes=100001-");
 });
 
+test("a registry is found at an IPv6 address", async () => {
+  await using registry = await FakeRegistry.start({ address: "::1" });
+  serve(registry);
+  expect((await read(new RegistryClient({ domain: registry.host }))).equals(BLOB)).toBe(true);
+});
+
 test("a registry that ignores the range has what was asked for picked out of its answer", async () => {
   await using registry = await FakeRegistry.start();
   serve(registry);

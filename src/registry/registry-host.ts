@@ -105,18 +105,22 @@ export class RegistryHost {
     return url;
   }
 
+  /** The first address that answers; where none does the failure of the first says why. */
   async #probe(signal: AbortSignal): Promise<URL> {
     const { apis, headers } = this.endpoint;
-    let failure: unknown = new EngineError("unavailable", "no address is known");
+    const failures: unknown[] = [];
     for (const api of apis) {
       try {
-        await discard(await send({ url: api, headers }, this.#access, signal));
-        return api;
+        const response = await send({ url: api, headers }, this.#access, signal);
+        await discard(response);
+        // so servers of TLS answer to plain HTTP
+        const isWrongDoor = response.status === 400 && api.protocol === "http:";
+        if (!isWrongDoor || failures.length === 0) return api;
       } catch (error) {
         signal.throwIfAborted();
-        failure = error;
+        failures.push(error);
       }
     }
-    throw failure;
+    throw failures[0] ?? new EngineError("unavailable", "no address is known");
   }
 }

@@ -10,13 +10,24 @@ async function main(line: readonly string[]): Promise<number> {
       // Everything is put away by now; what a container's monitor still holds open must not keep the process.
       return process.exit(await (await import("#daemon/main.ts")).runDaemon(args));
     case "registry":
-      return await (await import("#registry-server/main.ts")).runRegistry(args);
+      return await registry(args);
     case "doctor":
       return await (await import("#daemon/doctor.ts")).runDoctor(args);
     default:
       // Standard input that nobody reads any more must not keep a finished command; its output is written by now.
       return process.exit(await (await import("#cli/main.ts")).runCommandLine(line));
   }
+}
+
+/** A registry knows neither the kernel nor other registries: what it uses of them is handed to it. */
+async function registry(args: readonly string[]): Promise<number> {
+  const { runRegistry } = await import("#registry-server/main.ts");
+  const { verifyBcrypt } = await import("#linux/password.ts");
+  const { openKernel } = await import("#linux/real-kernel.ts");
+  return await runRegistry(args, {
+    verifyPassword: verifyBcrypt,
+    lock: (path) => openKernel().flock(path),
+  });
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -11,7 +11,8 @@ type Need =
   | "busybox"
   | "docker-cli"
   | "docker-registry"
-  | "openssl";
+  | "openssl"
+  | "skopeo";
 
 const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
   crun: "crun",
@@ -21,6 +22,7 @@ const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
   "docker-cli": "docker",
   "docker-registry": "docker-registry",
   openssl: "openssl",
+  skopeo: "skopeo",
 };
 
 /**

@@ -1,19 +1,24 @@
 import { writeSync } from "node:fs";
 import { EngineError, errorMessage } from "#base/errors.ts";
 import { jsonLogger } from "#base/log.ts";
+import { collectGarbage, GC_FLAGS, GC_USAGE } from "./gc.ts";
 import { logLevel, parseFlags, REGISTRY_USAGE } from "./options.ts";
-import { SERVE_FLAGS, SERVE_USAGE, serve } from "./serve.ts";
+import { type Doors, SERVE_FLAGS, SERVE_USAGE, serve } from "./serve.ts";
 
 /** `darse registry …`: the registry's own commands. Resolves to the exit code. */
-export async function runRegistry([command, ...args]: readonly string[]): Promise<number> {
+export async function runRegistry([command, ...args]: readonly string[], doors: Doors): Promise<number> {
   try {
     switch (command) {
       case "serve": {
         const flags = parseFlags(args, SERVE_FLAGS, "serve");
         if (flags["help"] === true) return say(SERVE_USAGE);
         const log = jsonLogger((line) => writeSync(2, line), logLevel(flags));
-        await serve(flags, log, signalled("SIGTERM", "SIGINT"));
+        await serve(flags, { ...doors, log, stop: signalled("SIGTERM", "SIGINT") });
         return 0;
+      }
+      case "gc": {
+        const flags = parseFlags(args, GC_FLAGS, "gc");
+        return say(flags["help"] === true ? GC_USAGE : await collectGarbage(flags, doors.lock));
       }
       case undefined:
       case "help":

@@ -1,6 +1,7 @@
+import { Fields, parseJson } from "#base/decode.ts";
 import { EngineError } from "#base/errors.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
-import type { Digest } from "#oci/digest.ts";
+import { type Digest, parseDigest } from "#oci/digest.ts";
 import { decodeManifestDocument, type ManifestDocument } from "#oci/manifest.ts";
 import { Fault } from "./fault.ts";
 
@@ -56,6 +57,29 @@ export function manifestFacts(bytes: Uint8Array, mediaType?: string): ManifestFa
     ...(artifactType !== undefined && { artifactType }),
     ...(annotations !== undefined && { annotations }),
   };
+}
+
+/** Signed manifests of Docker's first schema, which an old folder may still hold: passed on as they are. */
+export const SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+/** What is in a manifest that some registry has taken at some time; `undefined` when it is of no form that we know. */
+export function storedManifestFacts(bytes: Uint8Array): ManifestFacts | undefined {
+  try {
+    return manifestFacts(bytes);
+  } catch (error) {
+    if (!EngineError.is(error, "invalid")) throw error;
+  }
+  try {
+    const layers = new Fields(parseJson(new TextDecoder().decode(bytes), "manifest"), "manifest").list(
+      "fsLayers",
+      (value, path) => parseDigest(new Fields(value, path).string("blobSum") ?? ""),
+    );
+    const blobs = layers?.map((digest) => ({ digest, size: 0, isElsewhere: false }));
+    return blobs && { mediaType: SCHEMA_1, blobs, manifests: [] };
+  } catch (error) {
+    if (EngineError.is(error, "invalid")) return undefined;
+    throw error;
+  }
 }
 
 function contentsOf(document: ManifestDocument): Pick<ManifestFacts, "mediaType" | "blobs" | "manifests"> {

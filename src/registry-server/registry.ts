@@ -8,7 +8,7 @@ import { type ManifestSource, manifestOperations } from "./handlers/manifests.ts
 import type { Operation, Operations } from "./handlers/operation.ts";
 import { uploadOperations } from "./handlers/uploads.ts";
 import type { Answer, Exchange } from "./http/exchange.ts";
-import { Metrics } from "./http/metrics.ts";
+import { Metrics, METRICS_TYPE } from "./http/metrics.ts";
 import { parseTarget, type Target } from "./http/target.ts";
 import type { Storage } from "./storage/storage.ts";
 
@@ -123,7 +123,7 @@ export class Registry {
       metrics: fixed(() => ({
         kind: "bytes",
         status: 200,
-        headers: { "Content-Type": "text/plain; version=0.0.4" },
+        headers: { "Content-Type": METRICS_TYPE },
         bytes: new TextEncoder().encode(this.metrics.text()),
       })),
       base: fixed(() => ({ kind: "json", status: 200, value: {} })),

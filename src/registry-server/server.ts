@@ -3,6 +3,7 @@ import { createServer as createSecureServer } from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
 import { EngineError, errorMessage, isErrno } from "#base/errors.ts";
 import { Exchange } from "./http/exchange.ts";
+import { type Metrics, METRICS_TYPE } from "./http/metrics.ts";
 import type { Registry } from "./registry.ts";
 
 export interface Address {
@@ -29,6 +30,14 @@ const KEEP_ALIVE_MS = 75_000;
 const IDLE_MS = 60_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 const MAX_CONNECTIONS = 4096;
+/** No limit on a whole request: a blob takes as long as it takes, while something comes. */
+const LIMITS = {
+  headersTimeout: HEADERS_MS,
+  requestTimeout: 0,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  connectionsCheckingInterval: 5000,
+  maxHeaderSize: MAX_HEADER_BYTES,
+};
 /** What is being answered when the server stops gets so long. */
 const STOP_MS = 10_000;
 
@@ -57,10 +66,7 @@ export class RegistryServer implements AsyncDisposable {
       void answered.finally(() => work.delete(answered));
     });
     server.maxConnections = MAX_CONNECTIONS;
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (error) => reject(cannotListen(address, error)));
-      server.listen(address.port, address.host, resolve);
-    });
+    await listening(server, address);
     return new RegistryServer(server, work);
   }
 
@@ -78,20 +84,36 @@ export class RegistryServer implements AsyncDisposable {
   }
 }
 
-function makeServer(tls: Tls | undefined, listener: RequestListener): Server {
-  // no limit on a whole request: a blob takes as long as it takes, while something comes
-  const limits = {
-    headersTimeout: HEADERS_MS,
-    requestTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: 5000,
-    maxHeaderSize: MAX_HEADER_BYTES,
+/** Serves `/metrics` and nothing else, without asking who comes. Dispose to stop. */
+export async function listenForMetrics(metrics: Metrics, address: Address): Promise<AsyncDisposable> {
+  const server = createServer(LIMITS, (request, response) => {
+    const isKnown = request.method === "GET" && request.url?.split("?", 1)[0] === "/metrics";
+    response.writeHead(isKnown ? 200 : 404, { "Content-Type": METRICS_TYPE });
+    response.end(isKnown ? metrics.text() : "");
+  });
+  await listening(server, address);
+  return {
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
   };
-  if (tls === undefined) return createServer(limits, listener);
+}
+
+function listening(server: Server, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(cannotListen(address, error)));
+    server.listen(address.port, address.host, resolve);
+  });
+}
+
+function makeServer(tls: Tls | undefined, listener: RequestListener): Server {
+  if (tls === undefined) return createServer(LIMITS, listener);
   try {
     return createSecureServer(
       {
-        ...limits,
+        ...LIMITS,
         cert: tls.certificate,
         key: tls.key,
         minVersion: "TLSv1.2",

@@ -3,7 +3,7 @@ import { repositoryAccess } from "../auth/guard.ts";
 import { Fault } from "../fault.ts";
 import type { Answer, Exchange } from "../http/exchange.ts";
 import type { ManifestKey } from "../http/target.ts";
-import { manifestFacts, readPushedManifest } from "../manifest-facts.ts";
+import { readPushedManifest, SCHEMA_1, storedManifestFacts } from "../manifest-facts.ts";
 import { findTag, type RepositoryName, type Tag } from "../names.ts";
 import { unknownManifest } from "../storage/manifests.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -26,9 +26,6 @@ export interface ManifestHandlerOptions {
 
 /** One request sets at most so many tags. */
 const MAX_TAGS = 100;
-
-/** Signed manifests of Docker's first schema, which an old folder may still hold: passed on as they are. */
-const SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 /** `/v2/<name>/manifests/<tag-or-digest>`. OCI distribution-spec, "Pulling manifests", "Pushing Manifests". */
 export function manifestOperations(
@@ -75,15 +72,12 @@ async function manifestAnswer(
   if (isUnchanged(exchange, digest)) return { kind: "empty", status: NOT_MODIFIED_STATUS, headers: cached };
   const bytes = await blobs.readBytes(digest, maxBytes);
   if (bytes === undefined) throw unknownManifest(repository, digest);
-  return { kind: "bytes", status: 200, headers: { ...cached, "Content-Type": mediaTypeOf(bytes) }, bytes };
-}
-
-function mediaTypeOf(bytes: Uint8Array): string {
-  try {
-    return manifestFacts(bytes).mediaType;
-  } catch {
-    return SCHEMA_1;
-  }
+  return {
+    kind: "bytes",
+    status: 200,
+    headers: { ...cached, "Content-Type": storedManifestFacts(bytes)?.mediaType ?? SCHEMA_1 },
+    bytes,
+  };
 }
 
 interface Pushed {

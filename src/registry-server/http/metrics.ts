@@ -1,3 +1,6 @@
+/** Of the page of metrics. */
+export const METRICS_TYPE = "text/plain; version=0.0.4";
+
 /** Upper bounds of the classes of request durations, seconds. */
 const BUCKETS = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60];
 

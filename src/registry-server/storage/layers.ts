@@ -1,9 +1,11 @@
+import type { KeyedLock } from "#base/lock.ts";
 import type { Digest } from "#oci/digest.ts";
 import { Fault } from "../fault.ts";
 import type { RepositoryName } from "../names.ts";
 import type { Blobs } from "./blobs.ts";
 import type { Layout } from "./layout.ts";
 import { linkTime, removeLink, renewLink, writeFileDurably } from "./links.ts";
+import type { ManifestsParts } from "./manifests.ts";
 import type { Usage } from "./usage.ts";
 
 /** Which blobs each repository has. */
@@ -12,10 +14,13 @@ export class Layers {
   readonly #blobs: Blobs;
   readonly #usage: Usage;
 
-  constructor(parts: { readonly layout: Layout; readonly blobs: Blobs; readonly usage: Usage }) {
+  readonly #repositories: KeyedLock;
+
+  constructor(parts: ManifestsParts) {
     this.#layout = parts.layout;
     this.#blobs = parts.blobs;
     this.#usage = parts.usage;
+    this.#repositories = parts.repositories;
   }
 
   async has(repository: RepositoryName, digest: Digest): Promise<boolean> {
@@ -30,7 +35,9 @@ export class Layers {
   /** Gives the repository a blob that was promised. */
   async link(repository: RepositoryName, digest: Digest): Promise<void> {
     const link = this.#layout.layer(repository, digest);
-    if (!(await renewLink(link))) await writeFileDurably(link, digest, this.#layout.aside);
+    await this.#repositories.run(repository, async () => {
+      if (!(await renewLink(link))) await writeFileDurably(link, digest, this.#layout.aside);
+    });
   }
 
   /**
@@ -50,9 +57,11 @@ export class Layers {
 
   /** Takes a blob from the repository; its bytes go with the next collection. @throws {Fault} BLOB_UNKNOWN */
   async remove(repository: RepositoryName, digest: Digest): Promise<void> {
-    if (!(await this.has(repository, digest))) throw unknownBlob(repository, digest);
-    await removeLink(this.#layout.layer(repository, digest));
-    await this.#usage.unlinked(repository);
+    await this.#repositories.run(repository, async () => {
+      if (!(await this.has(repository, digest))) throw unknownBlob(repository, digest);
+      await removeLink(this.#layout.layer(repository, digest));
+      await this.#usage.unlinked(repository);
+    });
   }
 }
 

@@ -12,8 +12,19 @@ export async function writeFileDurably(
   bytes: Uint8Array | string,
   aside: string,
 ): Promise<void> {
-  await ensureDurableFolder(dirname(path), FOLDER_MODE);
+  await ensureFolder(dirname(path));
   await writeDurably(path, bytes, { aside: join(aside, randomBytes(8).toString("hex")), mode: FILE_MODE });
+}
+
+/** Makes a folder durably. One above it that a collection takes for empty meanwhile is made again. */
+export async function ensureFolder(path: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ensureDurableFolder(path, FOLDER_MODE);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT") || attempt === 5) throw error;
+    }
+  }
 }
 
 /** What a link names; `undefined` when there is none. @throws {EngineError} corrupt when it holds something else */

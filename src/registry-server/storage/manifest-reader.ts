@@ -1,16 +1,16 @@
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
-import { type ManifestFacts, manifestFacts } from "../manifest-facts.ts";
+import { type ManifestFacts, storedManifestFacts } from "../manifest-facts.ts";
 import type { RepositoryName } from "../names.ts";
 import type { Blobs } from "./blobs.ts";
 import type { Layout } from "./layout.ts";
 import { listLinks } from "./links.ts";
-import { EngineError } from "#base/errors.ts";
 import { MAX_MANIFEST_BYTES } from "#oci/manifest.ts";
 
 interface Known {
   readonly size: number;
-  readonly facts: ManifestFacts;
+  /** `undefined` when it is of no form that we understand. */
+  readonly facts: ManifestFacts | undefined;
 }
 
 /** What is remembered of manifests, beyond which the oldest is forgotten and read again if need be. */
@@ -23,19 +23,20 @@ const MAX_KNOWN = 20_000;
 export class ManifestReader {
   readonly #layout: Layout;
   readonly #blobs: Blobs;
-  readonly #known = new Map<Digest, Known | undefined>();
+  readonly #known = new Map<Digest, Known>();
 
   constructor(layout: Layout, blobs: Blobs) {
     this.#layout = layout;
     this.#blobs = blobs;
   }
 
-  /** What is in a manifest; `undefined` when its bytes are gone, or are none that we understand. */
+  /** What is in a manifest; `undefined` when its bytes are gone. */
   async read(digest: Digest): Promise<Known | undefined> {
-    if (this.#known.has(digest)) return this.#known.get(digest);
+    const before = this.#known.get(digest);
+    if (before !== undefined) return before;
     const bytes = await this.#blobs.readBytes(digest, MAX_MANIFEST_BYTES);
     if (bytes === undefined) return undefined;
-    const known = understood(bytes);
+    const known = { size: bytes.byteLength, facts: storedManifestFacts(bytes) };
     this.#known.set(digest, known);
     const [oldest] = this.#known.keys();
     if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
@@ -47,7 +48,7 @@ export class ManifestReader {
     const found: Descriptor[] = [];
     for await (const digest of listLinks(this.#layout.revisions(repository))) {
       const known = await this.read(digest);
-      if (known?.facts.subject !== subject) continue;
+      if (known?.facts?.subject !== subject) continue;
       const { mediaType, artifactType, annotations } = known.facts;
       found.push({
         mediaType,
@@ -58,15 +59,5 @@ export class ManifestReader {
       });
     }
     return found.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-  }
-}
-
-function understood(bytes: Uint8Array): Known | undefined {
-  try {
-    return { size: bytes.byteLength, facts: manifestFacts(bytes) };
-  } catch (error) {
-    // what an older registry has taken: schema 1
-    if (EngineError.is(error, "invalid")) return undefined;
-    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
-import { KeyedLock } from "#base/lock.ts";
+import type { KeyedLock } from "#base/lock.ts";
 import { type Digest, digesterFor, digestOf } from "#oci/digest.ts";
 import { Fault } from "../fault.ts";
 import type { ManifestKey } from "../http/target.ts";
@@ -20,22 +20,26 @@ export interface ManifestPush {
   readonly tags: readonly Tag[];
 }
 
+export interface ManifestsParts {
+  readonly layout: Layout;
+  readonly blobs: Blobs;
+  readonly usage: Usage;
+  /** Held while a repository changes. */
+  readonly repositories: KeyedLock;
+}
+
 /** The manifests and tags of every repository. */
 export class Manifests {
   readonly #layout: Layout;
   readonly #blobs: Blobs;
   readonly #usage: Usage;
-  readonly #locks = new KeyedLock();
+  readonly #repositories: KeyedLock;
 
-  constructor(parts: { readonly layout: Layout; readonly blobs: Blobs; readonly usage: Usage }) {
+  constructor(parts: ManifestsParts) {
     this.#layout = parts.layout;
     this.#blobs = parts.blobs;
     this.#usage = parts.usage;
-  }
-
-  /** Runs `work` while nobody changes the repository's manifests and tags. */
-  async alone<T>(repository: RepositoryName, work: () => Promise<T>): Promise<T> {
-    return await this.#locks.run(repository, work);
+    this.#repositories = parts.repositories;
   }
 
   /** The digest of what `key` names, when this repository has it. */
@@ -64,7 +68,7 @@ export class Manifests {
     if (wanted !== undefined && wanted !== digest) {
       throw new Fault("DIGEST_INVALID", `the manifest has the digest ${digest}, not ${wanted}`);
     }
-    return await this.alone(repository, async () => {
+    return await this.#repositories.run(repository, async () => {
       await this.#checkContents(repository, facts);
       await this.#usage.admit(repository, digest, bytes.byteLength);
       const isNew = await this.#blobs.writeBytes(bytes, digest);
@@ -78,7 +82,7 @@ export class Manifests {
 
   /** Removes a manifest and every tag that names it. @throws {Fault} MANIFEST_UNKNOWN */
   async remove(repository: RepositoryName, digest: Digest): Promise<void> {
-    await this.alone(repository, async () => {
+    await this.#repositories.run(repository, async () => {
       if (!(await this.has(repository, digest))) throw unknownManifest(repository, digest);
       for (const tag of await this.tags(repository)) {
         const named = await readLink(this.#layout.currentOfTag(repository, tag));
@@ -90,14 +94,14 @@ export class Manifests {
 
   /** Removes a tag; what it named stays. @throws {Fault} MANIFEST_UNKNOWN */
   async untag(repository: RepositoryName, tag: Tag): Promise<void> {
-    await this.alone(repository, async () => {
+    await this.#repositories.run(repository, async () => {
       const named = await readLink(this.#layout.currentOfTag(repository, tag));
       if (named === undefined) throw unknownManifest(repository, tag);
       await this.#removeTag(repository, tag);
     });
   }
 
-  /** For callers that hold the repository alone. */
+  /** For callers that hold the repository. */
   async removeRevision(repository: RepositoryName, digest: Digest): Promise<void> {
     await removeLink(this.#layout.revision(repository, digest));
     await this.#usage.unlinked(repository);

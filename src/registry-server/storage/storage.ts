@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { type Clock, systemClock } from "#base/clock.ts";
+import { KeyedLock } from "#base/lock.ts";
 import { ensureDurableFolder } from "#store/durable-file.ts";
 import { Blobs } from "./blobs.ts";
 import { Layers } from "./layers.ts";
@@ -28,6 +29,8 @@ export interface Storage {
   readonly reader: ManifestReader;
   readonly uploads: Uploads;
   readonly usage: Usage;
+  /** Held, by name, while a repository changes. */
+  readonly repositories: KeyedLock;
   readonly graceMs: number;
   readonly now: Clock;
 }
@@ -42,21 +45,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   if (!options.isReadOnly) await prepare(layout);
   const blobs = new Blobs({ layout, now, leaseMs: graceMs });
   const usage = new Usage({ layout, blobs, quotas: options.quotas ?? {} });
-  const layers = new Layers({ layout, blobs, usage });
-  const manifests = new Manifests({ layout, blobs, usage });
-  const uploads = new Uploads({ layout, blobs, layers, usage, now, maxBlobBytes });
+  const parts = { layout, blobs, usage, repositories: new KeyedLock() };
+  const layers = new Layers(parts);
+  const manifests = new Manifests(parts);
+  const uploads = new Uploads({ ...parts, layers, now, maxBlobBytes });
   await usage.measure();
-  return {
-    layout,
-    blobs,
-    layers,
-    manifests,
-    reader: new ManifestReader(layout, blobs),
-    uploads,
-    usage,
-    graceMs,
-    now,
-  };
+  return { ...parts, layers, manifests, uploads, reader: new ManifestReader(layout, blobs), graceMs, now };
 }
 
 /** What was on its way when a process died is worthless. */

@@ -6,14 +6,13 @@ import { KeyedLock } from "#base/lock.ts";
 import { humanSize } from "#base/sizes.ts";
 import { type Digest, Digester } from "#oci/digest.ts";
 import { Ingest } from "#store/content/ingest.ts";
-import { ensureDurableFolder } from "#store/durable-file.ts";
 import { Fault } from "../fault.ts";
 import type { ByteRange } from "../http/range.ts";
 import { findUploadId, newUploadId, type RepositoryName, type UploadId } from "../names.ts";
 import type { Blobs } from "./blobs.ts";
 import type { Layers } from "./layers.ts";
-import { FILE_MODE, FOLDER_MODE, type Layout } from "./layout.ts";
-import { ifPresent, namesIn } from "./links.ts";
+import { FILE_MODE, type Layout } from "./layout.ts";
+import { ensureFolder, ifPresent, namesIn } from "./links.ts";
 import type { Usage } from "./usage.ts";
 
 /** Bytes for an upload, and where the client says that they belong. */
@@ -27,6 +26,7 @@ export interface UploadsOptions {
   readonly blobs: Blobs;
   readonly layers: Layers;
   readonly usage: Usage;
+  readonly repositories: KeyedLock;
   readonly now: Clock;
   readonly maxBlobBytes: number;
 }
@@ -56,9 +56,11 @@ export class Uploads {
   async start(repository: RepositoryName, algorithm: "sha256" | "sha512" = "sha256"): Promise<UploadId> {
     const id = newUploadId();
     const folder = this.#options.layout.upload(repository, id);
-    await ensureDurableFolder(folder, FOLDER_MODE);
-    await writeFile(join(folder, "startedat"), rfc3339(this.#options.now()), { mode: FILE_MODE });
-    await writeFile(this.#data(repository, id), "", { mode: FILE_MODE, flag: "wx" });
+    await this.#options.repositories.run(repository, async () => {
+      await ensureFolder(folder);
+      await writeFile(join(folder, "startedat"), rfc3339(this.#options.now()), { mode: FILE_MODE });
+      await writeFile(this.#data(repository, id), "", { mode: FILE_MODE, flag: "wx" });
+    });
     this.#remember(id, { digester: new Digester(algorithm) });
     return id;
   }

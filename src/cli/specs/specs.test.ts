@@ -135,9 +135,15 @@ test("volumes: binds, relative sources made absolute, anonymous ones", () => {
   expect(anonymous).toEqual({ "/cache": {} });
 });
 
-for (const text of ["", ":", "a:", ":/b", "a:b:c:d", "a:relative", "data:/", "relative"]) {
+const noVolumes: [string, string][] = [
+  ["", "invalid empty volume spec"],
+  ["data:", "invalid spec: data:: empty section between colons"],
+  [":/b", "invalid spec: :/b: empty section between colons"],
+  ["a:b:c:d", "invalid spec: a:b:c:d: too many colons"],
+];
+for (const [text, message] of noVolumes) {
   test(`volume "${text}" is refused`, () => {
-    expect(() => parseVolumes([text], "/")).toThrow("invalid volume specification");
+    expect(() => parseVolumes([text], "/")).toThrow(message);
   });
 }
 

@@ -9,22 +9,26 @@ export interface Volumes {
   readonly anonymous: Readonly<Record<string, Record<string, never>>>;
 }
 
-/** `--volume`: `/target`, `name:/target`, `/host:/target:ro`, `./here:/target`. @throws {EngineError} invalid */
+/**
+ * `--volume`: `/target`, `name:/target`, `/host:/target:ro`, `./here:/target`. What the parts may be the engine says.
+ *
+ * @throws {EngineError} invalid for what has no such form, in Docker's words
+ */
 export function parseVolumes(entries: readonly string[], workingDirectory: string): Volumes {
   const binds: string[] = [];
   const anonymous: Record<string, Record<string, never>> = {};
   for (const entry of entries) {
     const parts = entry.split(":");
-    if (entry === "" || parts.length > 3 || parts.some((part) => part === "")) {
-      throw new EngineError("invalid", `invalid volume specification: '${entry}'`);
+    if (entry === "") throw new EngineError("invalid", "invalid empty volume spec");
+    if (parts.length > 3) throw new EngineError("invalid", `invalid spec: ${entry}: too many colons`);
+    if (parts.some((part) => part === "")) {
+      throw new EngineError("invalid", `invalid spec: ${entry}: empty section between colons`);
     }
     const [source = "", target] = parts;
     if (target === undefined) {
-      checkTarget(source, entry);
       anonymous[source] = {};
       continue;
     }
-    checkTarget(target, entry);
     binds.push(
       source.startsWith(".") ? [resolve(workingDirectory, source), ...parts.slice(1)].join(":") : entry,
     );
@@ -40,16 +44,4 @@ export function parseTmpfs(entries: readonly string[]): Record<string, string> {
       return [path, options];
     }),
   );
-}
-
-function checkTarget(path: string, entry: string): void {
-  if (!path.startsWith("/")) {
-    throw new EngineError(
-      "invalid",
-      `invalid volume specification: '${entry}': invalid mount config: mount path must be absolute`,
-    );
-  }
-  if (resolve(path) === "/") {
-    throw new EngineError("invalid", `invalid volume specification: '${entry}': destination can't be '/'`);
-  }
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { type FakeWorld, fakeWorld, runInWorld, type WorldOptions } from "../_testing/fake-context.ts";
 import { FakeEngine, type Seen } from "../_testing/fake-engine.ts";
+import { build } from "./build.ts";
 import { login } from "./login.ts";
 import { logout } from "./logout.ts";
 import { pull } from "./pull.ts";
@@ -175,6 +176,28 @@ test("settings that do not read are told of, and what is public is pulled", asyn
   const world = desk.world();
   expect(await runInWorld(pull, ["-q", "a"], world)).toBe(0);
   expect(world.error.text).toContain(`WARNING: Cannot read config file ${desk.file}`);
+});
+
+test("a helper that is not there stops a pull, but only warns of a build", async () => {
+  await using desk = await Desk.open({ "POST /build": () => ({ lines: [] }) });
+  writeFileSync(desk.file, JSON.stringify({ credsStore: "darse-no-such" }));
+  writeFileSync(join(desk.folder, "Dockerfile"), "FROM scratch");
+  expect(runInWorld(pull, ["-q", "a"], desk.world())).rejects.toThrow("executable file not found in $PATH");
+  const world = desk.world();
+  expect(await runInWorld(build, [desk.folder], world)).toBe(0);
+  expect(world.error.text).toStartWith("WARNING: error calling credential helper");
+  expect(desk.engine.seen[0]?.headers["x-registry-config"]).toBeUndefined();
+});
+
+test("a build gets the credentials of every registry", async () => {
+  await using desk = await Desk.open({ "POST /build": () => ({ lines: [] }) });
+  desk.keep("host:5000", "me:right");
+  writeFileSync(join(desk.folder, "Dockerfile"), "FROM scratch");
+  await runInWorld(build, [desk.folder], desk.world());
+  const header = String(desk.engine.seen[0]?.headers["x-registry-config"]);
+  expect(JSON.parse(Buffer.from(header, "base64url").toString())).toEqual({
+    "host:5000": { username: "me", password: "right", serveraddress: "host:5000" },
+  });
 });
 
 const pushes: [string, Record<string, string>, string][] = [

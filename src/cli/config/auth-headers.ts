@@ -1,5 +1,5 @@
 import type { RegistryAuth } from "#api/images.ts";
-import { EngineError } from "#base/errors.ts";
+import { EngineError, type ErrorKind } from "#base/errors.ts";
 import type { Context } from "../context.ts";
 import { ConfigFile } from "./config-file.ts";
 import { Credentials, registryAuth } from "./credentials.ts";
@@ -16,13 +16,13 @@ export function credentialsOf({ configFolder, env }: Pick<Context, "configFolder
  */
 export async function authHeaderFor(context: Context, domain: string): Promise<string | undefined> {
   const address = keyOfDomain(domain);
-  const login = await unlessUnreadable(context, () => credentialsOf(context).find(address));
+  const login = await warned(context, ["invalid"], () => credentialsOf(context).find(address));
   return login && encodeHeader(registryAuth(address, login));
 }
 
-/** `X-Registry-Config`: everything that is known, for a build. */
+/** `X-Registry-Config`: everything that can be had, for a build, which most often needs none of it. */
 export async function configHeader(context: Context): Promise<string | undefined> {
-  const logins = await unlessUnreadable(context, () => credentialsOf(context).all());
+  const logins = await warned(context, ["invalid", "unavailable"], () => credentialsOf(context).all());
   if (!logins || logins.size === 0) return undefined;
   return encodeHeader(
     Object.fromEntries([...logins].map(([address, login]) => [address, registryAuth(address, login)])),
@@ -35,11 +35,16 @@ function encodeHeader(value: RegistryAuth | Readonly<Record<string, RegistryAuth
   return text.replaceAll("+", "-").replaceAll("/", "_");
 }
 
-async function unlessUnreadable<T>(context: Context, work: () => Promise<T>): Promise<T | undefined> {
+/** Failures of these kinds are told of, and `undefined` stands for what could not be had. */
+async function warned<T>(
+  context: Context,
+  kinds: readonly ErrorKind[],
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (!EngineError.is(error, "invalid")) throw error;
+    if (!EngineError.is(error) || !kinds.includes(error.kind)) throw error;
     context.error.write(`WARNING: ${error.message}\n`);
     return undefined;
   }

@@ -95,7 +95,7 @@ function realPath(path: string): string {
 function keepOwner(target: string, aside: string): void {
   try {
     const { uid, gid } = statSync(target);
-    if (uid !== process.getuid?.() || gid !== process.getgid?.()) chownSync(aside, uid, gid);
+    if (process.getuid?.() === 0) chownSync(aside, uid, gid);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }

@@ -151,3 +151,10 @@ for (const [line, text] of refusals) {
     expect(darse.code).toBe(docker.code);
   });
 }
+
+asked("system dial-stdio hands bytes to the engine and back", async () => {
+  const input = "GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n";
+  const { docker, darse } = await both(["system", "dial-stdio"], { input });
+  expect(darse.stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK$/);
+  expect(darse.code).toBe(docker.code);
+});

@@ -1,7 +1,7 @@
 import type { EndpointSettings } from "./containers.ts";
 import type { Sparse } from "./sparse.ts";
 
-// Engine API v1.55, networks: as far as they can be read.
+// Engine API v1.55, networks.
 
 /** A network, in a list. */
 export interface NetworkSummary {
@@ -28,13 +28,26 @@ export interface NetworkSummary {
 
 export interface IpamPool {
   readonly Subnet: string;
+  readonly IPRange?: string | undefined;
   readonly Gateway?: string | undefined;
+  readonly AuxiliaryAddresses?: Readonly<Record<string, string>> | undefined;
 }
 
 /** `GET /networks/{id}`. */
 export interface NetworkInspect extends NetworkSummary {
   /** By container id: those that run. */
   readonly Containers: Readonly<Record<string, NetworkEndpoint>>;
+  /** From 1.52. */
+  readonly Status?: NetworkStatus | undefined;
+}
+
+export interface NetworkStatus {
+  readonly IPAM: {
+    /** By subnet. */
+    readonly Subnets: Readonly<
+      Record<string, { readonly IPsInUse: number; readonly DynamicIPsAvailable: number }>
+    >;
+  };
 }
 
 export interface NetworkEndpoint {

@@ -17,6 +17,8 @@ import { type LogPiece, type LogQuery, readLog } from "./logs/log-reader.ts";
 import { type ContainerSizes, descendsFrom, imageNamed, sizesOf } from "./lineage.ts";
 import { type HeldRoot, holdRoot } from "./mounting.ts";
 import type { TerminalSize } from "./neighbours.ts";
+import type { EndpointConfig } from "./host-config.ts";
+import { connectNetwork, disconnectNetwork } from "./networking.ts";
 import { pauseContainer, unpauseContainer } from "./pausing.ts";
 import { type Liveness, recoverContainers } from "./recovery.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -178,9 +180,24 @@ export class Containers {
       }
       using _name = this.#world.registry.reserveName(name, id);
       const record = this.#world.registry.update(id, () => ({ name }));
+      this.#world.network.rename(id, name);
       this.#emit(record, "rename", { oldName: `/${before.name}` });
       await Promise.resolve();
     });
+  }
+
+  /** @throws {EngineError} see `networking.ts` */
+  async connectNetwork(reference: string, network: string, endpoint: EndpointConfig): Promise<void> {
+    await connectNetwork(this.#world, reference, { network, endpoint });
+  }
+
+  /** @throws {EngineError} see `networking.ts` */
+  async disconnectNetwork(
+    reference: string,
+    network: string,
+    options: { readonly force: boolean },
+  ): Promise<void> {
+    await disconnectNetwork(this.#world, reference, { network, ...options });
   }
 
   /** @throws {EngineError} see `updateContainer` */

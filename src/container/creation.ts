@@ -18,7 +18,7 @@ import { checkBindSource, unmountRoot } from "./mounting.ts";
 import { generateName } from "./name-generator.ts";
 import type { ContainerImage } from "./neighbours.ts";
 import { parseNetworkMode } from "./network-mode.ts";
-import { attachRequest, checkEndpoints, namedEndpoints } from "./network-request.ts";
+import { attachRequest, checkEndpoints, planEndpoints } from "./network-request.ts";
 import { NO_NETWORK } from "./network-state.ts";
 import { commandOf, type ContainerRecord } from "./record.ts";
 import { isVolumeUsed } from "./removal.ts";
@@ -111,7 +111,7 @@ function draftRecord(
     platform: image.config.platform.os,
     config,
     hostConfig,
-    endpoints: namedEndpoints(request.endpoints),
+    endpoints: planEndpoints(request.endpoints, hostConfig, world.network),
     mounts: planMounts(config, hostConfig, (reference) => registry.get(reference).mounts),
     network: NO_NETWORK,
     state: CREATED,
@@ -119,7 +119,7 @@ function draftRecord(
     wasStoppedByHand: false,
   };
   if (commandOf(record).length === 0) throw new EngineError("invalid", "no command specified");
-  checkEndpoints(record);
+  checkEndpoints(record, world.network, registry);
   for (const mount of record.mounts) checkBindSource(mount);
   return { ...record, config: { ...config, hostname: shownHostname(record) } };
 }
@@ -151,8 +151,8 @@ function shownHostname(record: ContainerRecord): string | undefined {
 }
 
 /** Refuses at create what the runtime would refuse at start; what the host can not do comes back as warnings. */
-function checkSpec({ facts }: World, record: ContainerRecord): readonly string[] {
-  attachRequest(record);
+function checkSpec({ facts, registry }: World, record: ContainerRecord): readonly string[] {
+  attachRequest(record, registry);
   const paths = containerPaths({ state: "/", run: "/" }, record.id);
   const input = specInput(record, {
     user: { uid: 0, gid: 0, groups: [0], home: "/" },

@@ -44,7 +44,7 @@ export function etcFiles(
   const { domainname } = config;
   const extraHosts = [...(hostConfig.extraHosts ?? []), ...links];
   const isHostNetwork = hostConfig.networkMode === "host";
-  const gateway = network.endpoints[0]?.gateway;
+  const gateway = network.endpoints.find((one) => one.gateway !== undefined)?.gateway;
   return {
     hostname: `${domainname === undefined ? hostname : `${hostname}.${domainname}`}\n`,
     hosts:

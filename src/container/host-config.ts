@@ -184,9 +184,14 @@ export const ENDPOINT_CONFIG = {
   aliases: texts("Aliases"),
   driverOpts: textMap("DriverOpts", { absent: null }),
   gatewayPriority: amount("GwPriority"),
+  /** Of the network, once it is known which is meant. */
+  networkId: shortText("NetworkID"),
 } as const;
 
 export type EndpointConfig = Decoded<typeof ENDPOINT_CONFIG>;
+
+/** An endpoint of which nothing is asked. */
+export const PLAIN_ENDPOINT: EndpointConfig = decodeTable(ENDPOINT_CONFIG, new Fields({}));
 
 function portBindings(key: string): Field<ReadonlyMap<string, readonly PortBindingRequest[]>> {
   return {

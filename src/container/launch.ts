@@ -113,7 +113,10 @@ async function prepare(
   const hostNames = readHostNames();
   const hostname = hostnameOf(record, hostNames);
   undo.defer(() => network.detach(id));
-  const attaching = network.attach(attachRequest(record), AbortSignal.timeout(START_DEADLINE_MS));
+  const attaching = network.attach(
+    attachRequest(record, world.registry),
+    AbortSignal.timeout(START_DEADLINE_MS),
+  );
   const mounting = (async () => {
     mountRoot(world, id);
     undo.defer(() => unmountRoot(world, id));

@@ -1,6 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
 import type { HostConfig } from "./host-config.ts";
+import { DEFAULT_NETWORK, parseNetworkMode } from "./network-mode.ts";
 import { portsOf } from "./port-spec.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isAlive } from "./state.ts";
@@ -28,12 +29,21 @@ export function resolveLinks(links: readonly string[], idOf: (name: string) => C
   });
 }
 
-/** Those that a container links. @throws {EngineError} conflict when one does not run */
-export function linkedContainers(registry: Records, { links }: Pick<HostConfig, "links">): LinkedContainer[] {
+/**
+ * Those that a container of the default bridge links; in networks that people made a link is a name, and nothing more.
+ *
+ * @throws {EngineError} conflict when one does not run
+ */
+export function linkedContainers(
+  registry: Records,
+  { links, networkMode }: Pick<HostConfig, "links" | "networkMode">,
+): LinkedContainer[] {
+  const mode = parseNetworkMode(networkMode);
+  if (mode.kind !== "network" || mode.name !== DEFAULT_NETWORK) return [];
   return (links ?? []).map((link) => {
     const [id = "", alias = ""] = link.split(":");
     const record = registry.get(id);
-    const address = record.network.endpoints[0]?.ipv4;
+    const address = record.network.endpoints.find(({ networkName }) => networkName === DEFAULT_NETWORK)?.ipv4;
     if (!isAlive(record.state) || address === undefined) {
       throw new EngineError(
         "conflict",

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { asContainerId } from "#base/ids.ts";
 import { digestOf } from "#oci/digest.ts";
 import { createRequest } from "./_fixtures/requests.ts";
+import { PLAIN_ENDPOINT } from "./host-config.ts";
 import { selectContainers, selectForPrune } from "./list-filters.ts";
 import type { ContainerRecord } from "./record.ts";
 import { plainMount } from "./mount-point.ts";
@@ -27,7 +28,7 @@ function record(
     platform: "linux",
     config: decoded,
     hostConfig,
-    endpoints,
+    endpoints: new Map([["bridge", endpoints.get("bridge") ?? PLAIN_ENDPOINT]]),
     mounts: [{ ...plainMount("volume", "/data"), name: `${name}-data` }],
     network: {
       namespacePath: undefined,

@@ -1,6 +1,5 @@
 import { EngineError } from "#base/errors.ts";
 import { parseTimestamp } from "#base/timestamp.ts";
-import { parseNetworkMode } from "./network-mode.ts";
 import { parsePortSpec } from "./port-spec.ts";
 import type { ContainerRecord } from "./record.ts";
 import { exitCodeOf, type Status } from "./state.ts";
@@ -121,11 +120,10 @@ const TESTS: Readonly<Record<string, Test>> = {
   health: ({ health }, value) => value === (health?.status ?? "none"),
   volume: ({ mounts }, value) =>
     mounts.some(({ name, source, destination }) => [name, source, destination].includes(value)),
-  network: ({ hostConfig, network }, value) => {
-    const mode = parseNetworkMode(hostConfig.networkMode);
-    const names = mode.kind === "network" ? [mode.name] : mode.kind === "container" ? [] : [mode.kind];
+  network: ({ endpoints, network }, value) => {
+    const asked = [...endpoints].flatMap(([name, { networkId }]) => [networkId, name]);
     const attached = network.endpoints.flatMap(({ networkId, networkName }) => [networkId, networkName]);
-    return [...names, ...attached].some(
+    return [...asked, ...attached].some(
       (one) => one !== undefined && (one === value || (value.length >= 12 && one.startsWith(value))),
     );
   },

@@ -98,6 +98,8 @@ export interface Endpoint {
   readonly gateway?: string;
   readonly mac?: string;
   readonly ipv6?: string;
+  readonly ipv6Prefix?: number;
+  readonly ipv6Gateway?: string;
 }
 
 /** A container's place in the networks, from start to exit. */
@@ -110,13 +112,30 @@ export interface Sandbox {
   readonly resolvConf: string;
 }
 
+/** What is asked of one network. */
+export interface EndpointRequest {
+  /** By name or id. */
+  readonly network: string;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly linkLocal?: readonly string[];
+  readonly mac?: string;
+  /** What the container is called there, the name it is shown under first. */
+  readonly names?: readonly string[];
+  /** Names that this container alone knows others by, to their ids. */
+  readonly links?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly gatewayPriority?: number;
+}
+
 export interface AttachRequest {
   readonly id: ContainerId;
   readonly mode: NetworkAttachMode;
   /** For people. */
   readonly name: string;
+  /** In mode `bridge`. */
+  readonly networks: readonly EndpointRequest[];
   readonly ports: readonly PortRequest[];
-  readonly mac?: string;
   readonly dns?: {
     readonly servers?: readonly string[];
     readonly search?: readonly string[];
@@ -124,10 +143,22 @@ export interface AttachRequest {
   };
 }
 
+export interface NetworkFacts {
+  readonly id: string;
+  readonly name: string;
+}
+
 export interface Network {
   attach(request: AttachRequest, signal: AbortSignal): Promise<Sandbox>;
   /** Idempotent. */
   detach(id: ContainerId): Promise<void>;
+  /** One that is attached joins one more network. */
+  connect(id: ContainerId, request: EndpointRequest): Promise<Sandbox>;
+  /** One that is attached leaves a network. */
+  disconnect(id: ContainerId, network: string): Promise<Sandbox>;
+  /** Makes nothing. @throws {EngineError} not-found for the network; invalid for what it can not do */
+  check(request: EndpointRequest): NetworkFacts;
+  rename(id: ContainerId, name: string): void;
 }
 
 export interface TerminalSize {

@@ -1,28 +1,100 @@
 import { EngineError } from "#base/errors.ts";
-import type { ContainerId } from "#base/ids.ts";
-import type { EndpointConfig, HostConfig } from "./host-config.ts";
-import type { AttachRequest, NetworkAttachMode, PortRequest } from "./neighbours.ts";
+import { type ContainerId, shortId } from "#base/ids.ts";
+import { type EndpointConfig, type HostConfig, PLAIN_ENDPOINT } from "./host-config.ts";
+import type {
+  AttachRequest,
+  EndpointRequest,
+  Network,
+  NetworkAttachMode,
+  PortRequest,
+} from "./neighbours.ts";
 import { DEFAULT_NETWORK, parseNetworkMode } from "./network-mode.ts";
 import { parsePortSpec, portsOf } from "./port-spec.ts";
 import type { ContainerRecord } from "./record.ts";
 
-/** What the network is asked for when a container starts. */
-export function attachRequest(record: ContainerRecord): AttachRequest {
+/** What the network is asked for when a container starts. @throws {EngineError} not-found for a container that it links */
+export function attachRequest(record: ContainerRecord, containers: Containers): AttachRequest {
   const { id, name, config, hostConfig, endpoints } = record;
   const mode = attachMode(record);
-  const mac = endpoints.get(DEFAULT_NETWORK)?.macAddress ?? config.macAddress;
   return {
     id,
     mode,
     name,
+    networks:
+      mode === "bridge"
+        ? [...endpoints.keys()].map((network) => endpointRequest(record, network, containers))
+        : [],
     ports: mode === "bridge" ? portRequests(hostConfig, config.exposedPorts) : [],
-    ...(mac !== undefined && { mac }),
     dns: {
       ...(hostConfig.dns && { servers: hostConfig.dns }),
       ...(hostConfig.dnsSearch && { search: hostConfig.dnsSearch }),
       ...(hostConfig.dnsOptions && { options: hostConfig.dnsOptions }),
     },
   };
+}
+
+/** What links need of other containers. */
+export interface Containers {
+  find(reference: string): Pick<ContainerRecord, "id"> | undefined;
+}
+
+/** What one of the container's networks is asked for. @throws {EngineError} not-found for a container that it links */
+export function endpointRequest(
+  record: Pick<ContainerRecord, "id" | "name" | "config" | "hostConfig" | "endpoints">,
+  network: string,
+  containers: Containers,
+): EndpointRequest {
+  const { config, endpoints } = record;
+  const asked = endpoints.get(network) ?? PLAIN_ENDPOINT;
+  const isFirst = [...endpoints.keys()][0] === network;
+  const mac = asked.macAddress ?? (isFirst ? config.macAddress : undefined);
+  const { ipv4, ipv6, linkLocal } = asked.ipam ?? {};
+  const isUserDefined = !isPredefined(network);
+  return {
+    network,
+    ...(ipv4 !== undefined && { ipv4 }),
+    ...(ipv6 !== undefined && { ipv6 }),
+    ...(linkLocal !== undefined && { linkLocal }),
+    ...(mac !== undefined && { mac }),
+    ...(isUserDefined && { names: networkNames(record, asked) }),
+    ...(isUserDefined && { links: linksIn(record, { asked, isFirst }, containers) }),
+    ...(asked.driverOpts.size > 0 && { options: Object.fromEntries(asked.driverOpts) }),
+    ...(asked.gatewayPriority !== undefined && { gatewayPriority: asked.gatewayPriority }),
+  };
+}
+
+/** What a container is called in a network that people made: name, aliases, short id, hostname. */
+export function networkNames(
+  { id, name, config }: Pick<ContainerRecord, "id" | "name" | "config">,
+  { aliases }: Pick<EndpointConfig, "aliases">,
+): string[] {
+  const all = [
+    name,
+    ...(aliases ?? []),
+    shortId(id),
+    ...(config.hostname === undefined ? [] : [config.hostname]),
+  ];
+  return [...new Set(all)];
+}
+
+/** Links of the endpoint, and of the container where it is its first network. */
+function linksIn(
+  { hostConfig }: Pick<ContainerRecord, "hostConfig">,
+  { asked, isFirst }: { readonly asked: EndpointConfig; readonly isFirst: boolean },
+  containers: Containers,
+): Record<string, string> {
+  const links = [...(isFirst ? (hostConfig.links ?? []) : []), ...(asked.links ?? [])];
+  return Object.fromEntries(
+    links.map((link) => {
+      const [reference = "", alias = reference] = link.split(":");
+      const found = containers.find(reference);
+      if (found) return [alias.toLowerCase(), found.id] as const;
+      throw new EngineError(
+        "not-found",
+        `could not get container for ${reference}: No such container: ${reference}`,
+      );
+    }),
+  );
 }
 
 /** Published ports, then with `PublishAllPorts` the exposed ones. @throws {EngineError} invalid */
@@ -36,38 +108,94 @@ export function portRequests(host: HostConfig, exposed: readonly string[]): Port
   return [...requests, ...rest.map(({ port, protocol }) => ({ containerPort: port, protocol }))];
 }
 
-/** Endpoints by the names of their networks: `default`, as command lines say it, is the default bridge. */
-export function namedEndpoints(
-  endpoints: ReadonlyMap<string, EndpointConfig>,
+/**
+ * What a new container asks of each of its networks, by the networks' own names, the one it is made for first.
+ *
+ * @throws {EngineError} invalid, in Docker's words
+ */
+export function planEndpoints(
+  asked: ReadonlyMap<string, EndpointConfig>,
+  { networkMode }: HostConfig,
+  network: Pick<Network, "check">,
 ): ReadonlyMap<string, EndpointConfig> {
-  return new Map(
-    [...endpoints].map(([name, endpoint]) => [name === "default" ? DEFAULT_NETWORK : name, endpoint]),
-  );
+  const mode = parseNetworkMode(networkMode);
+  if (mode.kind === "container") return onlyOwn(asked, (name) => name.startsWith("container"), SHARED);
+  if (mode.kind === "host" || mode.kind === "none") {
+    onlyOwn(asked, (name) => name === mode.kind, mode.kind === "host" ? SHARED : PRIVATE);
+    const { id } = network.check({ network: mode.kind });
+    return new Map([[mode.kind, { ...(asked.get(mode.kind) ?? PLAIN_ENDPOINT), networkId: id }]]);
+  }
+  const planned = new Map<string, EndpointConfig>();
+  const wanted = [[mode.name, PLAIN_ENDPOINT] as const, ...asked];
+  for (const [reference, endpoint] of wanted) {
+    const { name, id } = known(reference === "default" ? DEFAULT_NETWORK : reference, network);
+    if (isPredefined(name) && name !== DEFAULT_NETWORK)
+      throw new EngineError("invalid", name === "none" ? PRIVATE : SHARED);
+    planned.set(name, { ...endpoint, networkId: id });
+  }
+  return planned;
 }
 
-/** Refuses what the default bridge can not do for an endpoint. @throws {EngineError} invalid, in Docker's words */
-export function checkEndpoints(record: Pick<ContainerRecord, "endpoints" | "hostConfig">): void {
-  const mode = parseNetworkMode(record.hostConfig.networkMode);
-  for (const [name, { aliases, ipam, links }] of record.endpoints) {
-    if (name !== DEFAULT_NETWORK && (mode.kind !== "network" || mode.name !== name) && name !== mode.kind) {
-      throw unknownNetwork(name);
-    }
-    if ((aliases ?? []).length > 0) {
-      throw new EngineError("invalid", "network-scoped aliases are only supported for user-defined networks");
-    }
-    if (ipam?.ipv4 !== undefined || ipam?.ipv6 !== undefined) {
-      throw new EngineError(
-        "invalid",
-        "user specified IP address is supported on user defined networks only",
-      );
-    }
-    if ((links ?? []).length > 0) {
-      throw new EngineError(
-        "unsupported",
-        `Cannot link endpoint of network "${name}": links are not supported`,
-      );
-    }
+const SHARED =
+  "container sharing network namespace with another container or host cannot be connected to any other network";
+const PRIVATE =
+  "container cannot be connected to multiple networks with one of the networks in private (none) mode";
+
+/** Refuses what its networks can not do for a container. @throws {EngineError} invalid, in Docker's words */
+export function checkEndpoints(
+  record: ContainerRecord,
+  network: Pick<Network, "check">,
+  containers: Containers,
+): void {
+  if (attachMode(record) !== "bridge") return;
+  for (const [name, endpoint] of record.endpoints) {
+    checkAliases(name, endpoint);
+    network.check(endpointRequest(record, name, containers));
   }
+}
+
+/** @throws {EngineError} invalid */
+export function checkAliases(network: string, { aliases }: Pick<EndpointConfig, "aliases">): void {
+  if (!isPredefined(network) || (aliases ?? []).length === 0) return;
+  throw new EngineError("invalid", "network-scoped aliases are only supported for user-defined networks");
+}
+
+/** Refuses a container that lives in the host's network or in another's, or in none. @throws {EngineError} invalid */
+export function checkCanJoin({ hostConfig, config }: ContainerRecord, network: string): void {
+  const { kind } = parseNetworkMode(hostConfig.networkMode);
+  if (kind === "container" || kind === "host" || network === "host") throw new EngineError("invalid", SHARED);
+  if (kind === "none" || network === "none" || config.networkDisabled)
+    throw new EngineError("invalid", PRIVATE);
+}
+
+function onlyOwn(
+  asked: ReadonlyMap<string, EndpointConfig>,
+  isOwn: (name: string) => boolean,
+  refusal: string,
+): ReadonlyMap<string, EndpointConfig> {
+  if ([...asked.keys()].some((name) => !isOwn(name) && name !== "default"))
+    throw new EngineError("invalid", refusal);
+  return new Map();
+}
+
+/** Not "not found": of a create, clients take that for the image, and pull it. */
+function known(
+  reference: string,
+  network: Pick<Network, "check">,
+): { readonly name: string; readonly id: string } {
+  try {
+    return network.check({ network: reference });
+  } catch (error) {
+    if (!EngineError.is(error, "not-found")) throw error;
+    throw new EngineError("invalid", `network ${reference} not found`, {
+      cause: error,
+      hint: "darse network ls",
+    });
+  }
+}
+
+function isPredefined(name: string): boolean {
+  return name === DEFAULT_NETWORK || name === "host" || name === "none";
 }
 
 function attachMode({ hostConfig, config }: ContainerRecord): NetworkAttachMode {
@@ -80,8 +208,7 @@ function attachMode({ hostConfig, config }: ContainerRecord): NetworkAttachMode 
     case "container":
       return `container:${mode.reference}`;
     case "network":
-      if (mode.name === DEFAULT_NETWORK) return "bridge";
-      throw unknownNetwork(mode.name);
+      return "bridge";
   }
 }
 
@@ -114,9 +241,4 @@ export function networkOwner({ networkMode }: HostConfig): ContainerId | undefin
   const mode = parseNetworkMode(networkMode);
   // Create has replaced the name by the id.
   return mode.kind === "container" ? (mode.reference as ContainerId) : undefined;
-}
-
-/** Not "not found": of a create, clients take that for the image, and pull it. */
-function unknownNetwork(name: string): EngineError {
-  return new EngineError("invalid", `network ${name} not found`, { hint: "darse network ls" });
 }

@@ -13,6 +13,8 @@ export const NETWORK_STATE = {
     gateway: shortText("gateway"),
     mac: shortText("mac"),
     ipv6: shortText("ipv6"),
+    ipv6Prefix: amount("ipv6Prefix"),
+    ipv6Gateway: shortText("ipv6Gateway"),
   }),
   ports: documents("ports", {
     containerPort: amount("containerPort"),
@@ -29,15 +31,17 @@ export const NO_NETWORK: NetworkState = { namespacePath: undefined, endpoints: [
 export function networkState({ namespacePath, endpoints, ports }: Sandbox): NetworkState {
   return {
     namespacePath,
-    endpoints: endpoints.map(({ networkId, networkName, endpointId, ipv4, prefix, gateway, mac, ipv6 }) => ({
-      networkId,
-      networkName,
-      endpointId,
-      ipv4,
-      prefix,
-      gateway,
-      mac,
-      ipv6,
+    endpoints: endpoints.map((one) => ({
+      networkId: one.networkId,
+      networkName: one.networkName,
+      endpointId: one.endpointId,
+      ipv4: one.ipv4,
+      prefix: one.prefix,
+      gateway: one.gateway,
+      mac: one.mac,
+      ipv6: one.ipv6,
+      ipv6Prefix: one.ipv6Prefix,
+      ipv6Gateway: one.ipv6Gateway,
     })),
     ports: ports.map(({ containerPort, protocol, hostIp, hostPort }) => ({
       containerPort,

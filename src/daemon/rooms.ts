@@ -124,7 +124,15 @@ async function openServices(
 ): Promise<Services> {
   const { database } = stores;
   const { bridge } = configuration;
-  const network = NetworkManager.open({ kernel, database, runDirectory: paths.run, log, bridge, clock });
+  const network = NetworkManager.open({
+    kernel,
+    database,
+    runDirectory: paths.run,
+    log,
+    bridge,
+    clock,
+    emit,
+  });
   disposal.defer(async () => {
     await network.teardownIfIdle();
     await network.close();

@@ -1,5 +1,13 @@
 import { expect, test } from "bun:test";
-import { chooseSubnet, DEFAULT_POOLS, gatewayOf, nextAddress } from "./address-pool.ts";
+import {
+  chooseSubnet,
+  chooseUniqueLocal,
+  DEFAULT_POOLS,
+  gatewayOf,
+  networkSlices,
+  nextAddress,
+} from "./address-pool.ts";
+import type { AddressChoice } from "./address-pool.ts";
 import { formatAddress, formatSubnet, parseAddress, parseSubnet } from "./subnet.ts";
 
 test("the pools are Docker's: 172.17 to 172.31, then 192.168 in slices of 20 bits", () => {
@@ -45,26 +53,61 @@ const NEXT: [string, string | undefined, string[], string][] = [
 
 for (const [name, previous, used, expected] of NEXT) {
   test(`nextAddress(): ${name}`, () => {
-    const taken = new Set(used.map(parseAddress));
+    const taken = new Set(["10.0.0.1", ...used].map(parseAddress));
     const last = previous === undefined ? undefined : parseAddress(previous);
-    expect(formatAddress(nextAddress(subnet, last, (address) => taken.has(address)))).toBe(expected);
+    expect(next({ previous: last, isTaken: (address) => taken.has(address) })).toBe(expected);
   });
 }
 
-test("nextAddress() gives neither network, gateway nor broadcast address, and says when all are used", () => {
-  const given: string[] = [];
-  const taken = new Set<number>();
-  for (let i = 0; i < 5; i++) {
-    const address = nextAddress(subnet, undefined, (one) => taken.has(one));
-    taken.add(address);
-    given.push(formatAddress(address));
-  }
-  expect(given).toEqual(["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
-  expect(() => nextAddress(subnet, undefined, (one) => taken.has(one))).toThrow(
+function next(choice: Pick<AddressChoice, "previous" | "range" | "isTaken">): string {
+  return formatAddress(nextAddress({ subnet, ...choice }), "ipv4");
+}
+
+test("nextAddress() gives neither network nor broadcast address, and says when all are used", () => {
+  const taken = new Set<string>();
+  const isTaken = (address: bigint): boolean => taken.has(formatAddress(address, "ipv4"));
+  for (let i = 0; i < 6; i++) taken.add(next({ isTaken }));
+  expect([...taken]).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
+  expect(() => next({ isTaken })).toThrow(
     "no available IPv4 addresses on this network's address pools: 10.0.0.0/29",
   );
 });
 
+test("nextAddress() stays in the range that was asked for", () => {
+  const range = parseSubnet("10.0.0.4/31");
+  const taken = new Set<string>();
+  const isTaken = (address: bigint): boolean => taken.has(formatAddress(address, "ipv4"));
+  for (let i = 0; i < 2; i++) taken.add(next({ range, isTaken }));
+  expect([...taken]).toEqual(["10.0.0.4", "10.0.0.5"]);
+  expect(() => next({ range, isTaken })).toThrow("no available IPv4 addresses");
+});
+
+test("nextAddress() of a large IPv6 network is quick when many are taken", () => {
+  const wide = parseSubnet("fd00::/64");
+  const isTaken = (address: bigint): boolean => address < wide.base + 1000n;
+  expect(formatAddress(nextAddress({ subnet: wide, isTaken }), "ipv6")).toBe("fd00::3e8");
+});
+
 test("the gateway is the first address", () => {
-  expect(formatAddress(gatewayOf(parseSubnet("172.17.0.0/16")))).toBe("172.17.0.1");
+  expect(formatAddress(gatewayOf(parseSubnet("172.17.0.0/16")), "ipv4")).toBe("172.17.0.1");
+  expect(formatAddress(gatewayOf(parseSubnet("fd00::/64")), "ipv6")).toBe("fd00::1");
+});
+
+test("networks that people make are slices of 24 bits, after the default bridge's", () => {
+  const slices = [...networkSlices()].map(formatSubnet);
+  expect([slices[0], slices[1], slices[256], slices.at(-1)]).toEqual([
+    "172.18.0.0/24",
+    "172.18.1.0/24",
+    "172.19.0.0/24",
+    "192.168.255.0/24",
+  ]);
+});
+
+test("a subnet of unique local addresses is random, and clear of others", () => {
+  const random = [Uint8Array.of(1, 2, 3, 4, 5), Uint8Array.of(9, 9, 9, 9, 9)];
+  const subnet = chooseUniqueLocal(
+    () => random.shift() ?? new Uint8Array(),
+    [parseSubnet("fd01:203:405::/64")],
+  );
+  expect(formatSubnet(subnet)).toBe("fd09:909:909::/64");
 });

@@ -12,11 +12,26 @@ export interface Endpoint {
   readonly ipv4?: string;
   /** Bits of `ipv4` that name the network. */
   readonly prefix?: number;
+  /** Where the way out is, if the network has one. */
   readonly gateway?: string;
   readonly mac?: string;
   readonly ipv6?: string;
+  /** Bits of `ipv6` that name the network. */
+  readonly ipv6Prefix?: number;
+  readonly ipv6Gateway?: string;
+  /** Further addresses. */
+  readonly linkLocal?: readonly string[];
+  /** Inside: `eth0`. */
+  readonly interfaceName?: string;
   /** The end of the pair that is a port of the bridge. */
   readonly hostInterface?: string;
+  /** What it is called in the network, the name it is shown under first; absent where names mean nothing. */
+  readonly names?: readonly string[];
+  /** Names that this container alone knows others by, to their ids. */
+  readonly links?: Readonly<Record<string, string>>;
+  readonly gatewayPriority?: number;
+  /** Docker's names: `com.docker.network.endpoint.sysctls`. */
+  readonly options?: Readonly<Record<string, string>>;
 }
 
 /** What the engine has made for one container or build step, from `attach` to `detach`. */
@@ -28,6 +43,8 @@ export interface Attachment {
   readonly namespacePath?: string;
   /** True when the namespace belongs to another attachment. */
   readonly isShared: boolean;
+  /** False for a build step, which nobody is told of. */
+  readonly isContainer: boolean;
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly PortBinding[];
 }
@@ -40,6 +57,7 @@ export function decodeAttachment(value: unknown): Attachment {
     id: fields.required("id", fields.string("id")),
     name: fields.required("name", fields.string("name")),
     isShared: fields.boolean("isShared") ?? false,
+    isContainer: fields.boolean("isContainer") ?? true,
     endpoints: fields.list("endpoints", decodeEndpoint) ?? [],
     ports: fields.list("ports", decodePort) ?? [],
     ...(namespacePath !== undefined && { namespacePath }),
@@ -49,19 +67,28 @@ export function decodeAttachment(value: unknown): Attachment {
 function decodeEndpoint(value: unknown, path: string): Endpoint {
   const fields = new Fields(value, path);
   const text = (key: string): string => fields.required(key, fields.string(key));
-  const prefix = fields.integer("prefix");
-  const optional = ["ipv4", "gateway", "mac", "ipv6", "hostInterface"].flatMap((key) => {
-    const found = fields.string(key);
-    return found === undefined ? [] : [[key, found] as const];
-  });
+  const optional = [
+    ...TEXTS.map((key) => [key, fields.string(key)] as const),
+    ...NUMBERS.map((key) => [key, fields.integer(key)] as const),
+    ...LISTS.map((key) => [key, fields.strings(key)] as const),
+    ...MAPS.map((key) => {
+      const found = fields.stringMap(key);
+      return [key, found && Object.fromEntries(found)] as const;
+    }),
+  ].filter(([, found]) => found !== undefined);
   return {
     networkId: asNetworkId(text("networkId")),
     networkName: text("networkName"),
     endpointId: text("endpointId"),
-    ...(prefix !== undefined && { prefix }),
     ...Object.fromEntries(optional),
   };
 }
+
+/** The optional fields of an endpoint, by what they hold. */
+const TEXTS = ["ipv4", "gateway", "mac", "ipv6", "ipv6Gateway", "interfaceName", "hostInterface"] as const;
+const NUMBERS = ["prefix", "ipv6Prefix", "gatewayPriority"] as const;
+const LISTS = ["linkLocal", "names"] as const;
+const MAPS = ["links", "options"] as const;
 
 function decodePort(value: unknown, path: string): PortBinding {
   const fields = new Fields(value, path);

@@ -21,6 +21,7 @@ function attachment(...ports: PortBinding[]): Attachment {
     name: "web",
     namespacePath: "/run/ns",
     isShared: false,
+    isContainer: true,
     endpoints: [endpoint],
     ports,
   };
@@ -41,7 +42,7 @@ test("publications are the ports whose family the container has, and say whose t
   const both = attachment(http, { ...http, hostIp: "::" });
   attachments.put(both);
   expect(attachments.publications()).toEqual([{ ...http, address: "172.17.0.2", comment }]);
-  const endpoints = both.endpoints.map((one) => ({ ...one, ipv6: "fd00::2" }));
+  const endpoints = both.endpoints.map((one) => ({ ...one, ipv6: "fd00::2", ipv6Gateway: "fd00::1" }));
   attachments.put({ ...both, endpoints });
   expect(attachments.publications()[1]).toEqual({ ...http, hostIp: "::", address: "fd00::2", comment });
 });

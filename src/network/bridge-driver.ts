@@ -1,108 +1,95 @@
-import { randomBytes } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
 import { EngineError, isErrno } from "#base/errors.ts";
-import { applyRules, countRules, hasTable } from "#linux/firewall.ts";
-import type { Kernel } from "#linux/kernel.ts";
-import { forgetDatagramFlows } from "#linux/netlink/conntrack.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
 import type { Link } from "#linux/netlink/route-message.ts";
 import type { Endpoint } from "./attachment.ts";
-import type { ConnectedEndpoint, ConnectOptions, Driver } from "./driver.ts";
-import { FirewallTable } from "./firewall-table.ts";
-import type { BridgeFacts } from "./network-record.ts";
-import type { Publication } from "./publish-rules.ts";
-import { formatSubnet } from "./subnet.ts";
+import type { BridgeSettings } from "./bridge-settings.ts";
+import type { ConnectOptions, Driver, NetworkKernel } from "./driver.ts";
+import { randomMac } from "./endpoint-maker.ts";
+import { writeIfPresent } from "./interface-sysctls.ts";
+import type { NetworkRules } from "./network-rules.ts";
 
-/** What of the kernel's door the networks use. */
-export type NetworkKernel = Pick<
-  Kernel,
-  "createNetworkNamespace" | "removeNetworkNamespace" | "inNetworkNamespace" | "readSysctl" | "writeSysctl"
->;
+export interface BridgeDriverOptions {
+  readonly kernel: NetworkKernel;
+  /** Of the host. */
+  readonly netlink: Rtnetlink;
+  readonly settings: BridgeSettings;
+  /** For people, and for recovery: what says in the kernel that the bridge is ours. */
+  readonly alias: string;
+  readonly networkName: string;
+}
 
-const CONTAINER_INTERFACE = "eth0";
-
-/**
- * Inside an IPv4 network an interface has no IPv6 at all, and takes no router's word. `lo` keeps `::1`, as programs
- * expect. Set before the interface appears.
- */
-const INSIDE_SYSCTLS = [
-  ["net.ipv6.conf.default.disable_ipv6", "1"],
-  ["net.ipv6.conf.default.accept_ra", "0"],
-] as const;
-
-/** A Linux bridge with NAT to the outside: IPv4 only. */
+/** A Linux bridge; the way out is by NAT, or as its gateway modes say. */
 export class BridgeDriver implements Driver {
   readonly #kernel: NetworkKernel;
   readonly #netlink: Rtnetlink;
-  readonly #bridge: BridgeFacts;
-  readonly #firewall: FirewallTable;
-  #isPrepared = false;
-  /** The bridge's interface, as `ensure` saw it last. */
+  readonly #settings: BridgeSettings;
+  readonly #alias: string;
+  readonly rules: NetworkRules;
+  readonly mtu: number;
+  /** The bridge's interface, as `prepare` left it. */
   #index = 0;
 
-  constructor(kernel: NetworkKernel, netlink: Rtnetlink, bridge: BridgeFacts) {
+  constructor({ kernel, netlink, settings, alias, networkName }: BridgeDriverOptions) {
     this.#kernel = kernel;
     this.#netlink = netlink;
-    this.#bridge = bridge;
-    this.#firewall = new FirewallTable({
-      bridge: bridge.name,
-      subnet: formatSubnet(bridge.subnet),
-      apply: applyRules,
-      count: countRules,
-    });
+    this.#settings = settings;
+    this.#alias = alias;
+    this.mtu = settings.mtu;
+    const { name, subnets, isInternal, hasIcc, masquerades, modes, sourceAddresses } = settings;
+    this.rules = { networkName, name, subnets, isInternal, hasIcc, masquerades, modes, sourceAddresses };
   }
 
-  async ensure(): Promise<void> {
-    const found = this.#netlink.findLink(this.#bridge.name);
-    if (this.#firewall.check() && found?.index === this.#index && this.#isPrepared) return;
-    this.#isPrepared = false;
-    this.#index = this.#prepareLink(found);
-    await this.#firewall.ensure();
-    // Only now, as the rules keep others away from what the settings open.
-    this.#prepareHost();
-    this.#isPrepared = true;
+  isWhole(): boolean {
+    return this.#index !== 0 && this.#netlink.findLink(this.#settings.name)?.index === this.#index;
   }
 
-  connect(endpoint: ConnectedEndpoint, { namespacePath, hasPorts }: ConnectOptions): void {
-    const { mtu } = this.#bridge;
-    this.#kernel.inNetworkNamespace(namespacePath, () => {
-      for (const [name, value] of INSIDE_SYSCTLS) this.#writeIfPresent(name, value);
-      // Our own socket goes on serving the host's namespace in here.
-      this.#netlink.createVeth({
-        name: endpoint.hostInterface,
-        mtu,
-        masterIndex: this.#index,
-        isUp: true,
-        peer: { name: CONTAINER_INTERFACE, namespace: namespacePath, mac: endpoint.mac },
-      });
-      using inside = Rtnetlink.open();
-      inside.configure(inside.getLink(CONTAINER_INTERFACE), {
-        addresses: [{ address: endpoint.ipv4, prefixLength: endpoint.prefix }],
-        routes: [{ gateway: endpoint.gateway }],
-      });
+  prepare(): void {
+    const { name, mtu } = this.#settings;
+    const found = this.#netlink.findLink(name);
+    if (found && found.kind !== "bridge") {
+      const hint = `rename it, or give the network another bridge name`;
+      throw new EngineError("conflict", `Cannot use ${name} as bridge: it is another interface`, { hint });
+    }
+    if (found) this.#netlink.setLink(found, { mtu, isUp: true });
+    else this.#create();
+    const link = this.#netlink.getLink(name);
+    this.#setAddresses(link, found === undefined || this.#isOurs(found));
+    this.#index = link.index;
+  }
+
+  open(): void {
+    const device = this.#settings.name.replaceAll(".", "/");
+    // Published ports answer on 127.0.0.1: the chain `guard` keeps everybody else away from it.
+    if (!this.#settings.isInternal) {
+      this.#kernel.writeSysctl(`net.ipv4.conf.${device}.route_localnet`, "1");
+    }
+    // Other people's forwarding stays as it is: we set no policy for what does not touch our bridges.
+    this.#kernel.writeSysctl("net.ipv4.ip_forward", "1");
+    if (this.#settings.hasIpv6) this.#forwardIpv6();
+  }
+
+  connect(endpoint: Endpoint, { namespacePath, hasPorts }: ConnectOptions): void {
+    const { hostInterface = "", interfaceName = "", mac } = endpoint;
+    this.#netlink.createVeth({
+      name: hostInterface,
+      mtu: this.#settings.mtu,
+      masterIndex: this.#index,
+      isUp: true,
+      peer: { name: interfaceName, namespace: namespacePath, ...(mac !== undefined && { mac }) },
     });
+    const isIsolated = !this.#settings.hasIcc;
+    if (!hasPorts && !isIsolated) return;
     // With br_netfilter the kernel may rewrite a frame on its way into the bridge, and it must leave where it came from.
-    if (hasPorts) this.#netlink.setHairpin(this.#netlink.getLink(endpoint.hostInterface), true);
+    this.#netlink.setPort(this.#netlink.getLink(hostInterface), { isHairpin: hasPorts, isIsolated });
   }
 
   async disconnect({ hostInterface }: Endpoint): Promise<void> {
     if (hostInterface !== undefined) await Rtnetlink.deleteLinkInBackground(hostInterface);
   }
 
-  async publish(publications: readonly Publication[]): Promise<void> {
-    await this.#firewall.publish(publications);
-  }
-
-  async redirectSenders(ports: readonly number[]): Promise<void> {
-    // The kernel looks through all of its flows, 10 ms: not before the caller has gone on.
-    await setImmediate();
-    const addresses = new Set(this.#netlink.addresses().map((one) => one.address));
-    for (const port of ports) forgetDatagramFlows({ port, addresses });
-  }
-
   hostInterfaces(): string[] {
-    const master = this.#netlink.findLink(this.#bridge.name);
-    if (!master) return [];
+    const master = this.#netlink.findLink(this.#settings.name);
+    if (!master || !this.#isOurs(master)) return [];
     return this.#netlink
       .links()
       .filter((link) => link.masterIndex === master.index)
@@ -110,63 +97,62 @@ export class BridgeDriver implements Driver {
   }
 
   exists(): boolean {
-    return this.#netlink.findLink(this.#bridge.name) !== undefined;
+    return this.#netlink.findLink(this.#settings.name) !== undefined;
   }
 
+  /** A bridge that was there before us stays. */
   async remove(): Promise<void> {
-    if (!this.exists() && !hasTable(this.#bridge.name)) return;
-    this.#isPrepared = false;
-    // The rules go last: they guard what the bridge's settings open.
-    await Rtnetlink.deleteLinkInBackground(this.#bridge.name);
-    await this.#firewall.remove();
+    this.#index = 0;
+    const found = this.#netlink.findLink(this.#settings.name);
+    if (found && this.#isOurs(found)) await Rtnetlink.deleteLinkInBackground(found.name);
   }
 
-  close(): void {
-    this.#netlink[Symbol.dispose]();
+  #isOurs({ alias }: Link): boolean {
+    return alias === this.#alias;
   }
 
-  #prepareLink(found: Link | undefined): number {
-    const { name, mtu, subnet, gateway } = this.#bridge;
-    if (found && found.kind !== "bridge") {
-      const hint = `rename it, or start the engine with another bridge name`;
-      throw new EngineError("conflict", `Cannot use ${name} as bridge: it is another interface`, { hint });
-    }
-    if (!found) this.#netlink.createBridge({ name, mtu, mac: randomMac() });
-    else this.#netlink.setLink(found, { mtu, isUp: true });
-    const link = this.#netlink.getLink(name);
-    const addresses = this.#netlink
+  #create(): void {
+    const { name, mtu, hasIpv6 } = this.#settings;
+    const device = name.replaceAll(".", "/");
+    this.#netlink.createBridge({ name, mtu, mac: randomMac() });
+    // Before it has an address: nothing of IPv6 where it was not asked for, and no router is believed.
+    writeIfPresent(this.#kernel, `net.ipv6.conf.${device}.accept_ra`, "0");
+    writeIfPresent(this.#kernel, `net.ipv6.conf.${device}.disable_ipv6`, hasIpv6 ? "0" : "1");
+    this.#netlink.setLink(this.#netlink.getLink(name), { name, alias: this.#alias });
+  }
+
+  /** An engine with another subnet may have died here: what is ours has the addresses it is to have and no other. */
+  #setAddresses(link: Link, isOurs: boolean): void {
+    const { addresses: wanted } = this.#settings;
+    const found = this.#netlink
       .addresses()
-      .filter((one) => one.linkIndex === link.index && !one.address.includes(":"));
-    // An engine with another subnet may have died here.
-    for (const one of addresses) if (one.address !== gateway) this.#netlink.removeAddress(one);
-    if (!addresses.some((one) => one.address === gateway)) {
-      this.#netlink.addAddress(link, { address: gateway, prefixLength: subnet.prefixLength });
+      .filter((one) => one.linkIndex === link.index && !one.address.startsWith("fe80:"));
+    const isWanted = (address: string): boolean => wanted.some((one) => one.address === address);
+    if (isOurs) for (const one of found) if (!isWanted(one.address)) this.#netlink.removeAddress(one);
+    for (const one of wanted) {
+      if (found.some(({ address }) => address === one.address)) continue;
+      this.#netlink.addAddress(link, { ...one, skipsDuplicateCheck: one.address.includes(":") });
     }
-    return link.index;
   }
 
-  #prepareHost(): void {
-    const device = this.#bridge.name.replaceAll(".", "/");
-    // Published ports answer on 127.0.0.1: the chain `guard` keeps everybody else away from it.
-    this.#kernel.writeSysctl(`net.ipv4.conf.${device}.route_localnet`, "1");
-    this.#writeIfPresent(`net.ipv6.conf.${device}.disable_ipv6`, "1");
-    // Other people's forwarding stays as it is: we set no policy for what does not touch our bridge.
-    this.#kernel.writeSysctl("net.ipv4.ip_forward", "1");
+  /** A host that forwards no longer believes routers, unless it is told to: those that it believes stay believed. */
+  #forwardIpv6(): void {
+    const forwarding = "net.ipv6.conf.all.forwarding";
+    if (this.#read(forwarding) !== "0") return;
+    for (const { name } of this.#netlink.links()) {
+      const accepting = `net.ipv6.conf.${name.replaceAll(".", "/")}.accept_ra`;
+      if (this.#read(accepting) === "1") writeIfPresent(this.#kernel, accepting, "2");
+    }
+    this.#kernel.writeSysctl(forwarding, "1");
   }
 
-  /** A kernel started with IPv6 off has none of its settings. */
-  #writeIfPresent(name: string, value: string): void {
+  /** `undefined` where there is no such setting: the kernel has no IPv6, or the interface has gone. */
+  #read(name: string): string | undefined {
     try {
-      this.#kernel.writeSysctl(name, value);
+      return this.#kernel.readSysctl(name);
     } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw error;
+      if (isErrno(error, "ENOENT")) return undefined;
+      throw error;
     }
   }
-}
-
-/** Locally administered, for one receiver. */
-export function randomMac(): string {
-  const bytes = randomBytes(6);
-  bytes[0] = ((bytes[0] ?? 0) & 0xfe) | 0x02;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
 }

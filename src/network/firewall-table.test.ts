@@ -33,7 +33,7 @@ function open(...answers: (Error | undefined)[]): Opened {
     const lines = text.split("\n").filter((line) => /^\t\t|^add rule/.test(line)).length;
     rules = text.includes("delete table") ? lines : rules + lines;
   };
-  const table = new FirewallTable({ bridge: "t0", subnet: "172.17.0.0/16", apply, count: () => rules });
+  const table = new FirewallTable({ table: "t0", apply, count: () => rules });
   return { table, sent, flush: () => void (rules = 0) };
 }
 

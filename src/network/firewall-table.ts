@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { EngineError } from "#base/errors.ts";
-import { publishRule } from "./publish-rules.ts";
+import type { NetworkRules } from "./network-rules.ts";
+import { openRule, publishRule } from "./publish-rules.ts";
 import { renderAddition, renderRemoval, renderRuleset } from "./ruleset.ts";
 import type { Publication } from "./publish-rules.ts";
 
@@ -10,36 +12,46 @@ export type ApplyRules = (text: string) => Promise<void>;
 export type CountRules = (table: string) => number;
 
 export interface FirewallTableOptions {
-  /** Also names the table. */
-  readonly bridge: string;
-  readonly subnet: string;
+  /** Its name: that of the default bridge. */
+  readonly table: string;
   readonly apply: ApplyRules;
   readonly count: CountRules;
 }
 
 /**
- * The one nftables table of a bridge, and its only writer. Callers of one moment share a transaction.
+ * The one nftables table of an engine, and its only writer. Callers of one moment share a transaction.
  *
  * Ports that come are added to the table in place; for everything else it is written anew, whole. The difference is
  * 15 ms: a program that took rules away is held by the kernel at its end until no packet can see them any more.
  */
 export class FirewallTable {
-  readonly #bridge: string;
-  readonly #subnet: string;
+  readonly #table: string;
   readonly #apply: ApplyRules;
   readonly #count: CountRules;
+  #networks: readonly NetworkRules[] = [];
   #wanted: readonly Publication[] = [];
   /** The rules of published ports in force; `undefined` when what is in the kernel is not known. */
   #applied: ReadonlySet<string> | undefined;
+  /** The list they come from. */
+  #appliedFor: readonly Publication[] | undefined;
   /** The rules the table held when we left it. */
   #left = 0;
+  /** How often the networks have changed. */
+  #changes = 0;
   #running: Promise<void> | undefined;
 
-  constructor({ bridge, subnet, apply, count }: FirewallTableOptions) {
-    this.#bridge = bridge;
-    this.#subnet = subnet;
+  constructor({ table, apply, count }: FirewallTableOptions) {
+    this.#table = table;
     this.#apply = apply;
     this.#count = count;
+  }
+
+  /** The networks whose rules the table is to hold; in force with the next `ensure`. */
+  setNetworks(networks: readonly NetworkRules[]): void {
+    if (isDeepStrictEqual(networks, this.#networks)) return;
+    this.#networks = networks;
+    this.#applied = undefined;
+    this.#changes++;
   }
 
   /** Resolves once these ports, or what came after them, are in force. */
@@ -50,7 +62,7 @@ export class FirewallTable {
 
   /** Resolves once the table is in force. */
   async ensure(): Promise<void> {
-    while (!this.#isInForce()) {
+    while (!this.isInForce()) {
       this.#running ??= this.#applyWanted().finally(() => {
         this.#running = undefined;
       });
@@ -65,7 +77,7 @@ export class FirewallTable {
   check(): boolean {
     // What is under way will be looked at when it is done.
     if (this.#running !== undefined) return true;
-    if (this.#applied === undefined || this.#count(this.#bridge) < this.#left) this.#applied = undefined;
+    if (this.#applied === undefined || this.#count(this.#table) < this.#left) this.#applied = undefined;
     return this.#applied !== undefined;
   }
 
@@ -73,37 +85,43 @@ export class FirewallTable {
     await this.#running;
     this.#wanted = [];
     this.#applied = undefined;
-    await this.#apply(renderRemoval(this.#bridge));
+    await this.#apply(renderRemoval(this.#table));
   }
 
-  #isInForce(): boolean {
-    const { size } = this.#applied ?? new Set();
-    return size === this.#wanted.length && this.#missing()?.length === 0;
+  /** True when the kernel has what is wanted, as far as we know. */
+  isInForce(): boolean {
+    if (this.#applied === undefined) return false;
+    if (this.#appliedFor === this.#wanted) return true;
+    return this.#applied.size === this.#wanted.length && this.#missing()?.length === 0;
   }
 
   /** What is wanted and not in force; `undefined` when that cannot be known. */
   #missing(): Publication[] | undefined {
     const applied = this.#applied;
-    return applied && this.#wanted.filter((one) => !applied.has(publishRule(one)));
+    return applied && this.#wanted.filter((one) => !applied.has(ruleText(one)));
   }
 
   async #applyWanted(): Promise<void> {
     const wanted = this.#wanted;
+    const changes = this.#changes;
     const missing = this.#missing();
     const isAddition = missing && wanted.length - missing.length === this.#applied?.size;
     // Not known while under way, and after a failure.
     this.#applied = undefined;
     if (!isAddition || !(await this.#add(missing))) await this.#write(wanted);
-    this.#left = this.#count(this.#bridge);
-    this.#applied = new Set(wanted.map(publishRule));
+    this.#left = this.#count(this.#table);
+    // Networks that changed meanwhile are not in it.
+    if (changes !== this.#changes) return;
+    this.#applied = new Set(wanted.map(ruleText));
+    this.#appliedFor = wanted;
   }
 
   /** False when the table is not as we left it, so that it must be written anew. */
   async #add(missing: readonly Publication[]): Promise<boolean> {
     try {
-      await this.#apply(renderAddition(this.#bridge, missing));
+      await this.#apply(renderAddition(this.#table, missing));
       // It may have been emptied and not removed.
-      return this.#count(this.#bridge) >= this.#left + missing.length;
+      return this.#count(this.#table) >= this.#left + missing.length;
     } catch (error) {
       if (EngineError.is(error, "internal")) return false;
       throw error;
@@ -111,6 +129,11 @@ export class FirewallTable {
   }
 
   async #write(publications: readonly Publication[]): Promise<void> {
-    await this.#apply(renderRuleset({ bridge: this.#bridge, subnet: this.#subnet, publications }));
+    await this.#apply(renderRuleset({ table: this.#table, networks: this.#networks, publications }));
   }
+}
+
+/** Two publications with the same text are the same. */
+function ruleText(one: Publication): string {
+  return one.isDirect ? openRule(one) : publishRule(one);
 }

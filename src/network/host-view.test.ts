@@ -42,6 +42,11 @@ test("without an IPv4 default route the MTU is that of the IPv6 one", () => {
 test("without a default route the MTU is 1500", () => expect(uplinkMtu({ ...view, routes: [] })).toBe(1500));
 
 test("taken are routes of every table, addresses and IPv4 resolvers, but not what is our own", () => {
-  const taken = takenSubnets(view, "darse0", ["172.19.0.53", "fd00::53"]).map(formatSubnet);
-  expect(taken).toEqual(["172.18.0.0/16", "192.0.2.2/24", "172.19.0.53/32"]);
+  const taken = takenSubnets(view, new Set(["darse0"]), ["172.19.0.53", "fd00::53"]);
+  expect(taken.map(({ subnet, holder }) => [formatSubnet(subnet), holder])).toEqual([
+    ["172.18.0.0/16", "the route of this host through vpn0"],
+    ["192.0.2.0/24", "the address of this host on eth0"],
+    ["fd00::/64", "the address of this host on eth0"],
+    ["172.19.0.53/32", "a name server of this host"],
+  ]);
 });

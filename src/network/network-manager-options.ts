@@ -1,6 +1,7 @@
 import type { Clock } from "#base/clock.ts";
+import type { Emit } from "#base/event.ts";
 import type { Logger } from "#base/log.ts";
-import type { NetworkKernel } from "./bridge-driver.ts";
+import type { NetworkKernel } from "./driver.ts";
 import type { DocumentTable } from "./network-records.ts";
 import type { Subnet } from "./subnet.ts";
 
@@ -16,6 +17,8 @@ export interface NetworkManagerOptions {
   readonly bridge?: string;
   /** Where the default bridge's subnet is chosen from. Docker's pools when absent. */
   readonly pools?: readonly Subnet[];
+  /** Told of networks that come and go, and of containers that join and leave them. */
+  readonly emit?: Emit;
   readonly clock?: Clock;
   /** How soon a bridge or table that others removed is put back. 10,000 when absent; rules are heard of at once. */
   readonly mendEveryMs?: number;

@@ -38,7 +38,9 @@ withKernel("an engine that only opens and closes changes nothing", async () => {
 
 withKernel("the interface is up with address, route, MTU and MAC; there is no IPv6 on it", async () => {
   await using laboratory = new Laboratory();
-  const sandbox = await laboratory.attach("one", { mac: "02:42:00:00:00:07" });
+  const sandbox = await laboratory.attach("one", {
+    networks: [{ network: "bridge", mac: "02:42:00:00:00:07" }],
+  });
   expect(sandbox.endpoints).toMatchObject([
     {
       networkName: "bridge",
@@ -397,7 +399,9 @@ withKernel(
 for (const mac of ["", "02:00:00:00:00", "03:00:00:00:00:01"]) {
   withKernel(`${JSON.stringify(mac)} is refused as a MAC address`, async () => {
     await using laboratory = new Laboratory();
-    await expect(laboratory.attach("one", { mac })).rejects.toMatchObject({ kind: "invalid" });
+    await expect(laboratory.attach("one", { networks: [{ network: "bridge", mac }] })).rejects.toMatchObject({
+      kind: "invalid",
+    });
   });
 }
 

@@ -1,27 +1,28 @@
-import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "#base/clock.ts";
-import { EngineError, isErrno } from "#base/errors.ts";
-import { shortId } from "#base/ids.ts";
-import { KeyedLock } from "#base/lock.ts";
-import type { Logger } from "#base/log.ts";
+import { EngineError } from "#base/errors.ts";
+import type { Emit } from "#base/event.ts";
+import { applyRules, countRules, hasTable } from "#linux/firewall.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
 import { DEFAULT_POOLS } from "./address-pool.ts";
 import type { Attachment } from "./attachment.ts";
 import { Attachments } from "./attachments.ts";
-import { BridgeDriver } from "./bridge-driver.ts";
-import type { NetworkKernel } from "./bridge-driver.ts";
 import { BackgroundWork } from "./background-work.ts";
+import { Connections } from "./connections.ts";
 import { DamageWatch } from "./damage-watch.ts";
-import type { Driver } from "./driver.ts";
 import { EndpointMaker } from "./endpoint-maker.ts";
+import { checkEndpoint } from "./endpoint-rules.ts";
+import { FirewallTable } from "./firewall-table.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import { takenSubnets, uplinkMtu } from "./host-view.ts";
+import { Namespaces } from "./namespaces.ts";
 import type { NetworkManagerOptions } from "./network-manager-options.ts";
+import { isPredefined } from "./network-record.ts";
 import type { NetworkInfo } from "./network-record.ts";
 import { NetworkRecords } from "./network-records.ts";
-import { holdBinding, holdPorts } from "./port-publisher.ts";
-import type { HeldPorts, PortBinding, PublishContext } from "./port-publisher.ts";
+import type { EndpointRequest, NetworkRequest } from "./network-request.ts";
+import { NetworkSet } from "./network-set.ts";
+import { PublishedPorts } from "./published-ports.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { sandboxOf } from "./sandbox.ts";
 import type { AttachRequest, Sandbox } from "./sandbox.ts";
@@ -29,48 +30,65 @@ import type { AttachRequest, Sandbox } from "./sandbox.ts";
 const MEND_EVERY_MS = 10_000;
 
 /**
- * Gives containers and build steps their network namespace, and takes it away: the only writer of our bridge, of our
- * nftables table and of `<run>/netns`. What it made is in the kernel and goes on without the engine (but for the proxies
- * that carry IPv6 to published ports); the next engine takes it over by `recover`.
+ * The networks, and the containers and build steps in them: the only writer of our bridges, of our nftables table and of
+ * `<run>/netns`. What it made is in the kernel and goes on without the engine (but for the proxies that carry IPv6 to
+ * published ports); the next engine takes it over by `recover`.
  *
- * Read `docs/network.md` first.
+ * The parts: `NetworkSet` (records, and a `Driver` for each), `Connections` (who is in which), `PublishedPorts`,
+ * `FirewallTable`. Read `docs/networking.md` first.
  */
 export class NetworkManager {
-  readonly #kernel: NetworkKernel;
-  readonly #log: Logger;
-  readonly #namespaces: string;
-  readonly #records: NetworkRecords;
+  readonly #netlink: Rtnetlink;
+  readonly #table: string;
+  readonly #namespaces: Namespaces;
+  readonly #networks: NetworkSet;
   readonly #attachments: Attachments;
   readonly #endpoints: EndpointMaker;
-  readonly #bridge: Driver;
-  readonly #locks = new KeyedLock();
-  readonly #held = new Map<string, HeldPorts>();
+  readonly #connections: Connections;
+  readonly #ports: PublishedPorts;
+  readonly #firewall: FirewallTable;
   readonly #background: BackgroundWork;
   readonly #damage: DamageWatch;
+  readonly #emit: Emit;
 
   private constructor(options: NetworkManagerOptions, netlink: Rtnetlink) {
-    const { kernel, database, log, bridge: name = "darse0", pools = DEFAULT_POOLS } = options;
-    this.#kernel = kernel;
-    this.#log = log;
+    const { kernel, database, log, bridge = "darse0", clock = systemClock } = options;
+    this.#netlink = netlink;
+    this.#table = bridge;
+    this.#emit = options.emit ?? (() => undefined);
     this.#background = new BackgroundWork(log);
-    this.#namespaces = join(options.runDirectory, "netns");
-    mkdirSync(this.#namespaces, { recursive: true, mode: 0o700 });
+    this.#namespaces = new Namespaces(kernel, join(options.runDirectory, "netns"));
     this.#attachments = new Attachments(database.documents("attachments"));
     const view = { links: netlink.links(), addresses: netlink.addresses(), routes: netlink.routes() };
-    const taken = takenSubnets(view, name, parseResolvConf(readHostResolvConf()).servers);
-    const choice = { name, mtu: uplinkMtu(view), pools, taken, isBusy: this.#attachments.size > 0 };
-    this.#records = new NetworkRecords(database.documents("networks"), choice, options.clock ?? systemClock);
-    this.#endpoints = new EndpointMaker(this.#records);
-    this.#bridge = new BridgeDriver(kernel, netlink, this.#records.bridge);
-    this.#damage = new DamageWatch({
-      table: name,
-      log,
-      everyMs: options.mendEveryMs ?? MEND_EVERY_MS,
-      mend: () => this.#mend(),
+    const records = openRecords(options, view, this.#attachments.size > 0);
+    this.#endpoints = new EndpointMaker(records);
+    this.#firewall = new FirewallTable({ table: bridge, apply: applyRules, count: countRules });
+    const shared = { kernel, netlink, firewall: this.#firewall, background: this.#background, log };
+    const attachments = this.#attachments;
+    this.#networks = new NetworkSet({
+      ...shared,
+      records,
+      bridge,
+      uplinkMtu: uplinkMtu(view),
+      clock,
+      usersOf: (id) => [...attachments.inNetwork(id), ...this.#connections.arrivingIn(id)],
     });
+    const publications = () => attachments.publications((id, family) => this.#networks.isDirect(id, family));
+    this.#ports = new PublishedPorts({ ...shared, attachments, publications });
+    this.#connections = new Connections({
+      ...shared,
+      namespaces: this.#namespaces,
+      networks: this.#networks,
+      attachments,
+      endpoints: this.#endpoints,
+      ports: this.#ports,
+      emit: this.#emit,
+    });
+    const everyMs = options.mendEveryMs ?? MEND_EVERY_MS;
+    this.#damage = new DamageWatch({ table: bridge, log, everyMs, mend: () => this.#mend() });
   }
 
-  /** Changes nothing in the kernel: the bridge is made for the first who needs it. @throws {EngineError} */
+  /** Changes nothing in the kernel: a bridge is made for the first who needs it. @throws {EngineError} */
   static open(options: NetworkManagerOptions): NetworkManager {
     const netlink = Rtnetlink.open();
     try {
@@ -82,228 +100,171 @@ export class NetworkManager {
   }
 
   list(): NetworkInfo[] {
-    return this.#records.list();
+    return this.#networks.list();
   }
 
-  /** By name, id or unique start of an id. @throws {EngineError} not-found */
+  /** By name, id or unique start of an id. @throws {EngineError} not-found, invalid */
   get(nameOrId: string): NetworkInfo {
-    return this.#records.get(nameOrId);
+    return this.#networks.get(nameOrId);
   }
 
   /** Who is attached to the network now. */
   attachments(networkId: string): Attachment[] {
-    return this.#attachments
-      .all()
-      .filter(({ endpoints }) => endpoints.some((one) => one.networkId === networkId));
+    return this.#attachments.inNetwork(networkId);
+  }
+
+  /** How many addresses of a network's subnet somebody has. */
+  addressesInUse(networkId: string, subnet: string): number {
+    return this.#endpoints.countIn(networkId, subnet);
+  }
+
+  /** Makes a network, in the kernel too; when it throws, nothing of it is left. @throws {EngineError} see `planNetwork` */
+  async create(request: NetworkRequest): Promise<NetworkInfo> {
+    await this.#damage.listen();
+    const network = await this.#networks.create(request);
+    this.#tell("create", network);
+    return network;
+  }
+
+  /** @throws {EngineError} not-found, forbidden for one of every engine's or one with containers in it */
+  async remove(nameOrId: string): Promise<NetworkInfo> {
+    const network = await this.#networks.remove(nameOrId);
+    if (!network.isConfigOnly) this.#tell("destroy", network);
+    return network;
+  }
+
+  /** Removes the networks without containers that `isWanted` takes; gives their names. */
+  async prune(isWanted: (network: NetworkInfo) => boolean): Promise<string[]> {
+    const removed: string[] = [];
+    for (const network of this.list()) {
+      if (isPredefined(network.name) || network.isConfigOnly || !isWanted(network)) continue;
+      try {
+        await this.remove(network.id);
+        removed.push(network.name);
+      } catch (error) {
+        // In use, or removed by somebody else meanwhile.
+        if (!EngineError.is(error, "forbidden") && !EngineError.is(error, "not-found")) throw error;
+      }
+    }
+    this.#emit({ type: "network", action: "prune", id: "", attributes: { reclaimed: "0" } });
+    return removed;
+  }
+
+  /** Refuses what the network can not do for such an endpoint, and makes nothing. @throws {EngineError} not-found, invalid */
+  check({ network, ...request }: EndpointRequest): NetworkInfo {
+    const found = this.#networks.get(network);
+    checkEndpoint(found, request);
+    return found;
   }
 
   /**
-   * Makes the namespace, its interface and its published ports; on failure nothing of it stays. One that is attached
+   * Makes the namespace, its interfaces and its published ports; on failure nothing of it stays. One that is attached
    * already is detached first.
    *
-   * @throws {EngineError} invalid, conflict; unavailable when nft is missing; internal with Docker's text when a port is taken
+   * @throws {EngineError} invalid, conflict, forbidden; unavailable when nft is missing; internal with Docker's text when a port is taken
    */
   async attach(request: AttachRequest, signal: AbortSignal): Promise<Sandbox> {
     if (!/^[\w-][\w.-]*$/.test(request.id)) {
       throw new EngineError("invalid", `Cannot attach ${JSON.stringify(request.id)}: it is not an id`);
     }
-    using _held = await this.#locks.acquire(request.id);
-    signal.throwIfAborted();
-    await this.#release(request.id);
-    const attachment = await this.#attach(request);
-    return sandboxOf(attachment, request);
+    if (request.mode === "bridge") await this.#damage.listen();
+    return sandboxOf(await this.#connections.attach(request, signal), request);
   }
 
   /** Takes everything back that `attach` gave; success when there is nothing. The interface goes in the background. */
   async detach(id: string): Promise<void> {
-    using _held = await this.#locks.acquire(id);
-    await this.#release(id);
+    await this.#connections.detach(id);
+  }
+
+  /** Brings one that is attached into one more network. @throws {EngineError} as `attach`; forbidden when it is in it */
+  async connect(id: string, request: EndpointRequest): Promise<Sandbox> {
+    await this.#damage.listen();
+    return sandboxOf(await this.#connections.connect(id, request), { mode: "bridge" });
+  }
+
+  /** Takes one that is attached out of a network. @throws {EngineError} not-found, forbidden when it is not in it */
+  async disconnect(id: string, nameOrId: string): Promise<Sandbox> {
+    const { id: networkId } = this.#networks.get(nameOrId);
+    return sandboxOf(await this.#connections.disconnect(id, networkId), { mode: "bridge" });
+  }
+
+  /** A container that may be attached is called something else now. */
+  rename(id: string, name: string): void {
+    this.#connections.rename(id, name);
   }
 
   /** Makes the default bridge and its rules now, so that the first container need not wait for them. */
   async prepare(): Promise<void> {
-    await this.#bridge.ensure();
+    await this.#networks.ensure([this.get("bridge").id]);
   }
 
   /** Compares the records with the world. `live`: the containers whose processes run. Called once, before `attach`. */
   async recover(live: ReadonlySet<string>): Promise<void> {
     for (const attachment of this.#attachments.all()) {
-      if (live.has(attachment.id)) await this.#adopt(attachment);
-      else await this.#release(attachment.id);
+      if (live.has(attachment.id)) await this.#connections.adopt(attachment);
+      else await this.#connections.detach(attachment.id);
     }
-    for (const id of readdirSync(this.#namespaces)) {
-      if (!this.#attachments.find(id)) this.#kernel.removeNetworkNamespace(join(this.#namespaces, id));
-    }
-    const known = new Set(
-      this.#attachments.all().flatMap(({ endpoints }) => endpoints.map((one) => one.hostInterface)),
-    );
-    for (const name of this.#bridge.hostInterfaces()) {
-      if (!known.has(name))
-        this.#background.add(`remove interface ${name}`, Rtnetlink.deleteLinkInBackground(name));
-    }
+    this.#namespaces.removeOthers((id) => this.#attachments.find(id) !== undefined);
+    this.#removeInterfaces();
+    await this.#networks.removeStrays();
     await this.#damage.listen();
-    if (this.#endpoints.isInUse || this.#bridge.exists()) {
-      await this.#bridge.publish(this.#attachments.publications());
-      await this.#bridge.ensure();
-    }
+    const standing = this.#networks.standing();
+    if (!this.#endpoints.isInUse && standing.length === 0) return;
+    await this.#networks.ensure(standing.map(({ id }) => id));
+    await this.#firewall.publish(this.#publications());
   }
 
-  /** When nobody is attached: removes bridge and table, so that nothing of ours is left on the host. */
+  /** When nobody is attached: removes bridges and table, so that nothing of ours is left on the host. */
   async teardownIfIdle(): Promise<void> {
     await this.#background.settled();
-    if (this.#attachments.size === 0) await this.#bridge.remove();
+    if (this.#attachments.size > 0) return;
+    await this.#networks.removeFromKernel();
+    if (hasTable(this.#table)) await this.#firewall.remove();
   }
 
   /** Lets go of what the engine holds; containers keep their network, and their ports on IPv4. */
   async close(): Promise<void> {
     this.#damage[Symbol.dispose]();
     await this.#background.settled();
-    for (const held of this.#held.values()) await held[Symbol.asyncDispose]();
-    this.#held.clear();
-    this.#bridge.close();
+    await this.#ports.close();
+    this.#netlink[Symbol.dispose]();
   }
 
-  async #attach(request: AttachRequest): Promise<Attachment> {
-    const { id, mode } = request;
-    const base = { id, name: request.name ?? shortId(id), isShared: false, ports: [] };
-    if (mode === "bridge") return await this.#attachToBridge(request, base);
-    if (mode === "host") return this.#saved({ ...base, endpoints: [this.#endpoints.bare("host")] });
-    if (mode === "none") {
-      const namespacePath = this.#createNamespace(id);
-      return this.#saved({ ...base, namespacePath, endpoints: [this.#endpoints.bare("none")] });
+  /** Those of the dead. */
+  #removeInterfaces(): void {
+    const all = this.#attachments.all();
+    const known = new Set(all.flatMap(({ endpoints }) => endpoints.map((one) => one.hostInterface)));
+    for (const { id } of this.#networks.standing()) {
+      for (const name of this.#networks.driverOf(id)?.hostInterfaces() ?? []) {
+        if (known.has(name)) continue;
+        this.#background.add(`remove interface ${name}`, Rtnetlink.deleteLinkInBackground(name));
+      }
     }
-    const target = mode.slice("container:".length);
-    const owner = this.#attachments.find(target);
-    if (!owner) {
-      const message = `cannot join network namespace of a non running container: ${target}`;
-      throw new EngineError("conflict", message, { hint: `darse start ${shortId(target)}` });
-    }
-    const shared = owner.namespacePath === undefined ? {} : { namespacePath: owner.namespacePath };
-    return this.#saved({ ...base, ...shared, isShared: true, endpoints: [] });
-  }
-
-  async #attachToBridge(
-    request: AttachRequest,
-    base: Pick<Attachment, "id" | "name" | "isShared">,
-  ): Promise<Attachment> {
-    await using undo = new AsyncDisposableStack();
-    await this.#damage.listen();
-    await this.#bridge.ensure();
-    const endpoint = this.#endpoints.onBridge(request.mac);
-    undo.defer(() => this.#endpoints.release(endpoint));
-    const held = undo.use(await holdPorts(request.ports, this.#publishContext(base.name, endpoint)));
-    const namespacePath = this.#createNamespace(request.id);
-    undo.defer(() => this.#kernel.removeNetworkNamespace(namespacePath));
-    undo.defer(() => this.#bridge.disconnect(endpoint));
-    const hasPorts = held.bindings.length > 0;
-    this.#bridge.connect(endpoint, { namespacePath, hasPorts });
-    const attachment = { ...base, namespacePath, endpoints: [endpoint], ports: held.bindings };
-    this.#saved(attachment);
-    undo.defer(() => this.#attachments.remove(request.id));
-    if (hasPorts) {
-      await this.#bridge.publish(this.#attachments.publications());
-      this.#held.set(request.id, held);
-      this.#redirectSenders(held.bindings);
-    }
-    undo.move();
-    return attachment;
-  }
-
-  #createNamespace(id: string): string {
-    const path = join(this.#namespaces, id);
-    try {
-      this.#kernel.createNetworkNamespace(path);
-    } catch (error) {
-      if (!isErrno(error, "EEXIST")) throw error;
-      // Left by an attach that a crash cut short.
-      this.#kernel.removeNetworkNamespace(path);
-      this.#kernel.createNetworkNamespace(path);
-    }
-    return path;
-  }
-
-  #saved(attachment: Attachment): Attachment {
-    this.#attachments.put(attachment);
-    return attachment;
-  }
-
-  /** The record goes first: whatever a crash leaves after that has no record, and `recover` removes it. */
-  async #release(id: string): Promise<void> {
-    const attachment = this.#attachments.find(id);
-    if (!attachment) return;
-    try {
-      this.#attachments.remove(id);
-    } finally {
-      // what the kernel holds goes, even when the disk is too full to note it
-      await this.#takeBack(attachment);
-    }
-  }
-
-  async #takeBack(attachment: Attachment): Promise<void> {
-    const { id } = attachment;
-    if (attachment.ports.length > 0) this.#unpublish(attachment.ports);
-    await this.#held.get(id)?.[Symbol.asyncDispose]();
-    this.#held.delete(id);
-    if (attachment.namespacePath !== undefined && !attachment.isShared) {
-      this.#kernel.removeNetworkNamespace(attachment.namespacePath);
-    }
-    for (const endpoint of attachment.endpoints) this.#disconnect(endpoint);
   }
 
   #mend(): void {
-    if (this.#endpoints.isInUse) this.#background.add("mend the network", this.#bridge.ensure());
-  }
-
-  /** Rules that go make the kernel wait; whoever publishes next comes after, as the table has one writer. */
-  #unpublish(bindings: readonly PortBinding[]): void {
-    if (!this.#bridge.exists()) return;
-    const work = this.#bridge.publish(this.#attachments.publications());
-    this.#background.add(
-      "take published ports out of the firewall",
-      work.then(() => this.#redirectSenders(bindings)),
+    if (!this.#endpoints.isInUse) return;
+    const used = new Set(
+      this.#attachments.all().flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId)),
     );
+    this.#background.add("mend the network", this.#networks.ensure([...used]));
   }
 
-  #redirectSenders(bindings: readonly PortBinding[]): void {
-    const ports = bindings.filter((one) => one.protocol === "udp");
-    if (ports.length === 0) return;
-    const work = this.#bridge.redirectSenders(ports.map((one) => one.hostPort));
-    this.#background.add("redirect senders of datagrams", work);
+  #publications(): ReturnType<Attachments["publications"]> {
+    return this.#attachments.publications((id, family) => this.#networks.isDirect(id, family));
   }
 
-  /** The address may be given out again when the interface that had it is gone. */
-  #disconnect(endpoint: Attachment["endpoints"][number]): void {
-    this.#background.add(
-      `remove interface ${endpoint.hostInterface}`,
-      this.#bridge.disconnect(endpoint).finally(() => this.#endpoints.release(endpoint)),
-    );
+  #tell(action: "create" | "destroy", { id, name, driver }: NetworkInfo): void {
+    this.#emit({ type: "network", action, id, attributes: { name, type: driver } });
   }
+}
 
-  /** Takes over from an engine that is gone: address, and what stood in its memory for the ports. */
-  async #adopt(attachment: Attachment): Promise<void> {
-    const { id, name, endpoints, ports } = attachment;
-    const stack = new AsyncDisposableStack();
-    for (const endpoint of endpoints) {
-      if (endpoint.ipv4 === undefined) continue;
-      this.#endpoints.adopt(endpoint);
-      const context = { ...this.#publishContext(name, endpoint), holderOf: () => undefined };
-      for (const binding of ports) {
-        try {
-          stack.use(await holdBinding(binding, context));
-        } catch (error) {
-          this.#log.warn("Cannot take over a published port", { container: id, binding, error });
-        }
-      }
-    }
-    this.#held.set(id, { bindings: ports, [Symbol.asyncDispose]: () => stack.disposeAsync() });
-  }
-
-  #publishContext(name: string, { endpointId, ipv4, ipv6 }: Attachment["endpoints"][number]): PublishContext {
-    return {
-      ...(ipv4 !== undefined && { ipv4 }),
-      ...(ipv6 !== undefined && { ipv6 }),
-      subject: `endpoint ${name} (${endpointId})`,
-      holderOf: (binding) => this.#attachments.holderOf(binding)?.name,
-    };
-  }
+function openRecords(
+  { database, bridge: name = "darse0", pools = DEFAULT_POOLS, clock = systemClock }: NetworkManagerOptions,
+  view: Parameters<typeof uplinkMtu>[0],
+  isBusy: boolean,
+): NetworkRecords {
+  const taken = takenSubnets(view, new Set([name]), parseResolvConf(readHostResolvConf()).servers);
+  const choice = { name, mtu: uplinkMtu(view), pools, taken, isBusy };
+  return new NetworkRecords(database.documents("networks"), choice, clock);
 }

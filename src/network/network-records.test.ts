@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { memoryDatabase } from "./_memory-database.ts";
 import { NetworkRecords } from "./network-records.ts";
 import type { BridgeChoice } from "./network-records.ts";
-import { formatSubnet, parseSubnet } from "./subnet.ts";
+import { parseSubnet } from "./subnet.ts";
 
 const choice: BridgeChoice = {
   name: "darse0",
@@ -16,6 +16,10 @@ function open(change: Partial<BridgeChoice> = {}, database = memoryDatabase()): 
   return new NetworkRecords(database.documents("networks"), { ...choice, ...change }, () => 1000);
 }
 
+function bridgeOf(records: NetworkRecords): string | undefined {
+  return records.get("bridge").pools[0]?.subnet;
+}
+
 test("an engine has the networks bridge, host and none", () => {
   const networks = open().list();
   expect(networks.map(({ name, driver }) => [name, driver])).toEqual([
@@ -25,34 +29,33 @@ test("an engine has the networks bridge, host and none", () => {
   ]);
   expect(networks[0]).toMatchObject({
     created: 1000,
-    subnet: "172.17.0.0/16",
-    gateway: "172.17.0.1",
+    pools: [{ subnet: "172.17.0.0/16", gateway: "172.17.0.1", auxiliary: {} }],
     options: { "com.docker.network.bridge.name": "darse0", "com.docker.network.driver.mtu": "1400" },
   });
 });
 
 test("ids and subnet stay from one start to the next", () => {
   const database = memoryDatabase();
-  const taken = [parseSubnet("172.17.0.0/16")];
+  const taken = [{ subnet: parseSubnet("172.17.0.0/16"), holder: "vpn" }];
   const first = open({ taken }, database);
   const second = open({}, database);
   expect(second.list()).toEqual(first.list());
-  expect(formatSubnet(second.bridge.subnet)).toBe("172.18.0.0/16");
+  expect(bridgeOf(second)).toBe("172.18.0.0/16");
 });
 
 test("a subnet that the host uses now is given up while nobody is attached", () => {
   const database = memoryDatabase();
   open({}, database);
-  const taken = [parseSubnet("172.17.0.0/24")];
-  expect(formatSubnet(open({ taken, isBusy: true }, database).bridge.subnet)).toBe("172.17.0.0/16");
-  expect(formatSubnet(open({ taken }, database).bridge.subnet)).toBe("172.18.0.0/16");
+  const taken = [{ subnet: parseSubnet("172.17.0.0/24"), holder: "vpn" }];
+  expect(bridgeOf(open({ taken, isBusy: true }, database))).toBe("172.17.0.0/16");
+  expect(bridgeOf(open({ taken }, database))).toBe("172.18.0.0/16");
 });
 
 test("the last address is kept", () => {
   const database = memoryDatabase();
   const records = open({}, database);
-  records.setLastAddress(records.get("bridge"), "172.17.0.9");
-  expect(open({}, database).get("bridge").lastAddress).toBe("172.17.0.9");
+  records.setLastAddress(records.get("bridge").id, "172.17.0.0/16", "172.17.0.9");
+  expect(open({}, database).get("bridge").lastAddresses).toEqual({ "172.17.0.0/16": "172.17.0.9" });
 });
 
 test("get() takes a name, an id and the unique start of an id", () => {

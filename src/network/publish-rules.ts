@@ -8,6 +8,8 @@ export interface Publication {
   readonly hostPort: number;
   readonly address: string;
   readonly containerPort: number;
+  /** The container is reached at its own address, with no translation: its network is routed. */
+  readonly isDirect?: boolean;
   /** For people: container and network. */
   readonly comment: string;
 }
@@ -33,6 +35,12 @@ export function publishRule({
   const to = hostIp === "0.0.0.0" || hostIp === "::" ? "" : `${isIpv6 ? "ip6" : "ip"} daddr ${hostIp} `;
   const target = isIpv6 ? `dnat ip6 to [${address}]` : `dnat ip to ${address}`;
   return `${from}${to}${protocol} dport ${hostPort} ${target}:${containerPort} comment "${quotable(comment)}"`;
+}
+
+/** The rule that lets in what is addressed to a container's own port. */
+export function openRule({ protocol, address, containerPort, comment }: Publication): string {
+  const family = address.includes(":") ? "ip6" : "ip";
+  return `${family} daddr ${address} ${protocol} dport ${containerPort} accept comment "${quotable(comment)}"`;
 }
 
 /** Text that cannot leave its quotes: names come from people. */

@@ -2,9 +2,40 @@ import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderAddition, renderRemoval, renderRuleset } from "./ruleset.ts";
+import type { NetworkRules } from "./network-rules.ts";
 import type { Publication } from "./publish-rules.ts";
 
-const base = { bridge: "darse0", subnet: "172.17.0.0/16" };
+const bridge: NetworkRules = {
+  name: "darse0",
+  networkName: "bridge",
+  subnets: ["172.17.0.0/16"],
+  isInternal: false,
+  hasIcc: true,
+  masquerades: true,
+  modes: { ipv4: "nat", ipv6: "nat" },
+  sourceAddresses: {},
+};
+const base = { table: "darse0", networks: [bridge] };
+/** One of each kind beside the default bridge. */
+const networks: NetworkRules[] = [
+  bridge,
+  { ...bridge, name: "br-internal", networkName: "back", subnets: ["172.18.0.0/24"], isInternal: true },
+  { ...bridge, name: "br-noicc", networkName: "apart", subnets: ["172.18.1.0/24"], hasIcc: false },
+  {
+    ...bridge,
+    name: "br-routed",
+    networkName: "lan",
+    subnets: ["172.18.2.0/24", "2001:db8::/64"],
+    modes: { ipv4: "nat-unprotected", ipv6: "routed" },
+  },
+  {
+    ...bridge,
+    name: "br.dual",
+    networkName: "dual",
+    subnets: ["172.18.3.0/24", "fd00:1::/64"],
+    sourceAddresses: { ipv4: "192.0.2.7" },
+  },
+];
 const web: Publication = {
   protocol: "tcp",
   hostIp: "0.0.0.0",
@@ -19,6 +50,7 @@ const GOLDEN: [string, string][] = [
   ["no-ports", renderRuleset({ ...base, publications: [] })],
   ["ports", renderRuleset({ ...base, publications: [web, dns] })],
   ["addition", renderAddition("darse0", [web, dns])],
+  ["networks", renderRuleset({ table: "darse0", networks, publications: [{ ...web, isDirect: true }] })],
   ["removal", renderRemoval("darse0")],
 ];
 

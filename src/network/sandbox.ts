@@ -1,5 +1,6 @@
 import type { Attachment, Endpoint } from "./attachment.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
+import type { EndpointRequest } from "./network-request.ts";
 import type { PortBinding, PortRequest } from "./port-publisher.ts";
 import { renderResolvConf } from "./resolv-conf.ts";
 import type { DnsOverrides } from "./resolv-conf.ts";
@@ -8,12 +9,13 @@ import type { DnsOverrides } from "./resolv-conf.ts";
 export interface AttachRequest {
   /** Of a container or a build step; names the namespace's file. */
   readonly id: string;
-  /** For errors and for comments in the firewall; the short id when absent. */
+  /** Of a container, for errors and for comments in the firewall; build steps have none. */
   readonly name?: string;
   /** `container:` and the full id of one that is attached. */
   readonly mode: "bridge" | "host" | "none" | `container:${string}`;
+  /** The networks to join, in mode `bridge`; the default bridge when absent. The first is the first interface. */
+  readonly networks?: readonly EndpointRequest[];
   readonly ports: readonly PortRequest[];
-  readonly mac?: string;
   readonly dns?: DnsOverrides;
 }
 
@@ -29,7 +31,10 @@ export interface Sandbox {
 }
 
 /** What the one who asked gets to see of an attachment. */
-export function sandboxOf(attachment: Attachment, { mode, dns }: AttachRequest): Sandbox {
+export function sandboxOf(
+  attachment: Attachment,
+  { mode, dns }: Pick<AttachRequest, "mode" | "dns">,
+): Sandbox {
   const { namespacePath, endpoints, ports } = attachment;
   const isHost = mode === "host";
   const resolvConf = renderResolvConf(readHostResolvConf(isHost), { isHost, ...(dns && { dns }) });

@@ -336,6 +336,15 @@ function memoryRooms(folder: string, gate: Gate): MemoryRooms {
         }));
         return { namespacePath: `/netns/${id}`, endpoints: [], ports: bound, resolvConf: "" };
       },
+      connect: async () => ({ endpoints: [], ports: [], resolvConf: "" }),
+      disconnect: async () => ({ endpoints: [], ports: [], resolvConf: "" }),
+      check({ network }) {
+        if (!["bridge", "host", "none"].includes(network)) {
+          throw new EngineError("not-found", `network ${network} not found`);
+        }
+        return { id: network, name: network };
+      },
+      rename: () => undefined,
       async detach(id) {
         gate.steps.push("detach");
         attached.delete(id);

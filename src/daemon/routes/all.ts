@@ -60,7 +60,7 @@ function filesRoutes({ kernel, database, events, ...rooms }: ServedEngine): Rout
   });
 }
 
-function objectRoutes({ volumes: store, network, containers, events }: ServedEngine): Route[] {
+function objectRoutes({ volumes: store, network, containers, events, clock }: ServedEngine): Route[] {
   const usersOfVolume = (name: string) => containers.usersOfVolume(name);
   return [
     ...volumeRoutes({
@@ -69,6 +69,8 @@ function objectRoutes({ volumes: store, network, containers, events }: ServedEng
     }),
     ...networkRoutes({
       networks: network,
+      containers,
+      clock,
       containerNames: () => new Map(containers.list(EVERY).map(({ id, name }) => [id, name])),
     }),
   ];

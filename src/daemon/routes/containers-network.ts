@@ -2,7 +2,8 @@ import type { ApiVersion } from "#api/version.ts";
 import type { NetworkSettings } from "#api/container-inspect.ts";
 import type { EndpointSettings, PortMap, PortSummary } from "#api/containers.ts";
 import type { ContainerRecord } from "#container/record.ts";
-import { parseNetworkMode } from "#container/network-mode.ts";
+import type { EndpointConfig } from "#container/host-config.ts";
+import { networkNames } from "#container/network-request.ts";
 import type { NetworkState } from "#container/network-state.ts";
 import { portsOf } from "#container/port-spec.ts";
 
@@ -26,18 +27,10 @@ export function encodeEndpoints(
   record: ContainerRecord,
   version: ApiVersion,
 ): Record<string, EndpointSettings> {
-  const { network, hostConfig, endpoints } = record;
-  const mode = parseNetworkMode(hostConfig.networkMode);
-  const wanted = mode.kind === "network" ? mode.name : mode.kind;
-  const names = new Set([
-    ...(mode.kind === "container" ? [] : [wanted]),
-    ...endpoints.keys(),
-    ...network.endpoints.map(({ networkName }) => networkName ?? ""),
-  ]);
   return Object.fromEntries(
-    [...names].map((name) => {
-      const state = network.endpoints.find(({ networkName }) => networkName === name);
-      return [name, encodeEndpoint(record, { name, state, version })] as const;
+    [...record.endpoints].map(([name, asked]) => {
+      const state = record.network.endpoints.find(({ networkName }) => networkName === name);
+      return [name, encodeEndpoint(record, { name, asked, state, version })] as const;
     }),
   );
 }
@@ -60,29 +53,38 @@ export function encodePorts(record: ContainerRecord): PortSummary[] {
 }
 
 function encodeEndpoint(
-  { id, endpoints, config }: ContainerRecord,
-  { name, state, version }: { name: string; state: EndpointState | undefined; version: ApiVersion },
+  record: ContainerRecord,
+  { name, asked, state, version }: EndpointParts,
 ): EndpointSettings {
-  const asked = endpoints.get(name);
+  const { id, config } = record;
   const shortNames = [id.slice(0, 12), ...(config.hostname === undefined ? [] : [config.hostname])];
-  const aliases = asked?.aliases ?? null;
+  const aliases = asked.aliases ?? null;
+  const isNamed = !["bridge", "host", "none"].includes(name);
+  const hasShortNames = !version.atLeast(1, 45) && (aliases !== null || isNamed);
   return {
-    IPAMConfig: asked?.ipam ? encodeIpam(asked.ipam) : null,
-    Links: asked?.links ?? null,
-    Aliases: !version.atLeast(1, 45) && aliases ? [...new Set([...aliases, ...shortNames])] : aliases,
-    DriverOpts: asked && asked.driverOpts.size > 0 ? Object.fromEntries(asked.driverOpts) : null,
-    GwPriority: asked?.gatewayPriority ?? 0,
-    NetworkID: state?.networkId ?? "",
+    IPAMConfig: asked.ipam ? encodeIpam(asked.ipam) : null,
+    Links: asked.links ?? null,
+    Aliases: hasShortNames ? [...new Set([...(aliases ?? []), ...shortNames])] : aliases,
+    DriverOpts: asked.driverOpts.size > 0 ? Object.fromEntries(asked.driverOpts) : null,
+    GwPriority: asked.gatewayPriority ?? 0,
+    NetworkID: state?.networkId ?? asked.networkId ?? "",
     EndpointID: state?.endpointId ?? "",
     Gateway: state?.gateway ?? "",
     IPAddress: state?.ipv4 ?? "",
-    MacAddress: state?.mac ?? asked?.macAddress ?? "",
+    MacAddress: state?.mac ?? asked.macAddress ?? "",
     IPPrefixLen: state?.prefix ?? 0,
-    IPv6Gateway: "",
+    IPv6Gateway: state?.ipv6Gateway ?? "",
     GlobalIPv6Address: state?.ipv6 ?? "",
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
+    GlobalIPv6PrefixLen: state?.ipv6Prefix ?? 0,
+    DNSNames: isNamed ? networkNames(record, asked) : null,
   };
+}
+
+interface EndpointParts {
+  readonly name: string;
+  readonly asked: EndpointConfig;
+  readonly state: EndpointState | undefined;
+  readonly version: ApiVersion;
 }
 
 function encodeIpam(ipam: {
@@ -121,10 +123,10 @@ function legacyAddresses(bridge: EndpointState | undefined): Partial<NetworkSett
     EndpointID: bridge?.endpointId ?? "",
     Gateway: bridge?.gateway ?? "",
     GlobalIPv6Address: bridge?.ipv6 ?? "",
-    GlobalIPv6PrefixLen: 0,
+    GlobalIPv6PrefixLen: bridge?.ipv6Prefix ?? 0,
     IPAddress: bridge?.ipv4 ?? "",
     IPPrefixLen: bridge?.prefix ?? 0,
-    IPv6Gateway: "",
+    IPv6Gateway: bridge?.ipv6Gateway ?? "",
     MacAddress: bridge?.mac ?? "",
   };
 }

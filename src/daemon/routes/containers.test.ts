@@ -194,7 +194,7 @@ test("create answers 201 with the id and an array of warnings; inspect shows wha
       IpcMode: "private",
     },
     Mounts: [{ Type: "volume", Name: "vol", Destination: "/data", RW: false }],
-    NetworkSettings: { Networks: { none: { NetworkID: "" } }, Ports: {} },
+    NetworkSettings: { Networks: { none: { NetworkID: "none" } }, Ports: {} },
   });
 });
 

@@ -1,12 +1,17 @@
-import type { NetworkEndpoint, NetworkInspect, NetworkSummary } from "#api/networks.ts";
-import { rfc3339 } from "#base/clock.ts";
 import { EngineError } from "#base/errors.ts";
+import { parseTimestamp } from "#base/timestamp.ts";
+import type { Clock } from "#base/clock.ts";
+import type { EndpointConfig } from "#container/host-config.ts";
 import { type Filters, textMatches } from "#container/list-filters.ts";
 import type { Attachment } from "#network/attachment.ts";
+import { isPredefined } from "#network/network-record.ts";
 import type { NetworkInfo } from "#network/network-record.ts";
+import type { NetworkRequest } from "#network/network-request.ts";
 import { filtersQuery } from "../http/query.ts";
-import { json, notYet, type Route } from "../http/route.ts";
+import { json, NO_CONTENT, type Reply, type Route } from "../http/route.ts";
 import { checkKeys, isOn, matchesLabels } from "../object-filters.ts";
+import { decodeConnect, decodeDisconnect, decodeNetworkRequest } from "./networks-decode.ts";
+import { encodeInspect, encodeNetwork } from "./networks-encode.ts";
 
 /** What the routes need of the manager of networks. */
 export interface Networks {
@@ -14,21 +19,36 @@ export interface Networks {
   /** @throws {EngineError} not-found */
   get(nameOrId: string): NetworkInfo;
   attachments(networkId: string): readonly Attachment[];
+  addressesInUse(networkId: string, subnet: string): number;
+  create(request: NetworkRequest): Promise<NetworkInfo>;
+  remove(nameOrId: string): Promise<NetworkInfo>;
+  /** Gives the names of those removed. */
+  prune(isWanted: (network: NetworkInfo) => boolean): Promise<readonly string[]>;
+}
+
+/** What they need of containers: those know of the networks they are in, whether they run or not. */
+export interface NetworkedContainers {
+  connectNetwork(reference: string, network: string, endpoint: EndpointConfig): Promise<void>;
+  disconnectNetwork(reference: string, network: string, options: { readonly force: boolean }): Promise<void>;
 }
 
 export interface NetworkRoutesOptions {
   readonly networks: Networks;
+  readonly containers: NetworkedContainers;
   /** Every container's name by its id: build steps are attached too, and are none. */
   readonly containerNames: () => ReadonlyMap<string, string>;
+  readonly clock: Clock;
 }
 
-const USER_DEFINED = {
-  missing: "user-defined networks are not there yet, only bridge, host and none",
-  hint: "use --network bridge and published ports, or --network container:NAME to share one",
-};
+/** Docker answers 200 with nothing in it. */
+const EMPTY: Reply = { kind: "empty", status: 200 };
 
-/** The routes of Engine API group Network: what can be read of the networks that every engine has. */
-export function networkRoutes({ networks, containerNames }: NetworkRoutesOptions): Route[] {
+/** The routes of Engine API group Network. */
+export function networkRoutes(options: NetworkRoutesOptions): Route[] {
+  return [...readRoutes(options), ...writeRoutes(options)];
+}
+
+function readRoutes({ networks, containerNames }: NetworkRoutesOptions): Route[] {
   const list: Route["handle"] = async ({ query }) => {
     const filters = filtersQuery(query);
     checkKeys(filters, ["dangling", "driver", "id", "label", "name", "scope", "type"]);
@@ -47,32 +67,79 @@ export function networkRoutes({ networks, containerNames }: NetworkRoutesOptions
     {
       method: "GET",
       path: "/networks/{id}",
-      async handle({ param }) {
+      async handle({ param, query, apiVersion }) {
+        checkVerbose(query.get("verbose"));
         const network = networks.get(param("id"));
-        return json(encodeInspect(network, networks.attachments(network.id), containerNames()));
+        if ((query.get("scope") || "local") !== "local") {
+          throw new EngineError("not-found", `network ${param("id")} not found`);
+        }
+        const addressesIn = (subnet: string): number => networks.addressesInUse(network.id, subnet);
+        return json(
+          encodeInspect(network, {
+            attachments: networks.attachments(network.id),
+            names: containerNames(),
+            ...(apiVersion.atLeast(1, 52) && { addressesIn }),
+          }),
+        );
+      },
+    },
+  ];
+}
+
+function writeRoutes({ networks, containers, clock }: NetworkRoutesOptions): Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/networks/create",
+      async handle({ json: body, apiVersion }) {
+        const { id } = await networks.create(decodeNetworkRequest(await body(), apiVersion));
+        return json({ Id: id, Warning: "" }, 201);
       },
     },
     {
       method: "DELETE",
       path: "/networks/{id}",
       async handle({ param }) {
-        const { name } = networks.get(param("id"));
-        throw new EngineError("forbidden", `${name} is a pre-defined network and cannot be removed`);
+        await networks.remove(param("id"));
+        return NO_CONTENT;
+      },
+    },
+    {
+      method: "POST",
+      path: "/networks/{id}/connect",
+      async handle({ param, json: body, apiVersion }) {
+        const { container, endpoint } = decodeConnect(await body(), apiVersion);
+        await containers.connectNetwork(container, param("id"), endpoint);
+        return EMPTY;
+      },
+    },
+    {
+      method: "POST",
+      path: "/networks/{id}/disconnect",
+      async handle({ param, json: body }) {
+        const { container, force } = decodeDisconnect(await body());
+        await containers.disconnectNetwork(container, param("id"), { force });
+        return EMPTY;
       },
     },
     {
       method: "POST",
       path: "/networks/prune",
       async handle({ query }) {
-        checkKeys(filtersQuery(query), ["label", "label!", "until"]);
-        // The predefined ones stay, and there are no others.
-        return json({ NetworksDeleted: null });
+        const removed = await networks.prune(pruneTest(filtersQuery(query), clock()));
+        return json({ NetworksDeleted: removed.length > 0 ? removed : null });
       },
     },
-    notYet("POST", "/networks/create", USER_DEFINED),
-    notYet("POST", "/networks/{id}/connect", USER_DEFINED),
-    notYet("POST", "/networks/{id}/disconnect", USER_DEFINED),
   ];
+}
+
+function pruneTest(filters: Filters, nowMs: number): (network: NetworkInfo) => boolean {
+  checkKeys(filters, ["label", "label!", "until"]);
+  const until = filters.get("until") ?? [];
+  if (until.length > 1) throw new EngineError("invalid", "more than one until filter specified");
+  const [untilMs] = until.map((text) => Number(parseTimestamp(text, nowMs)) * 1000);
+  return ({ created, labels }) =>
+    (untilMs === undefined || created <= untilMs) && matchesLabels(new Map(Object.entries(labels)), filters);
 }
 
 function matches(
@@ -101,52 +168,8 @@ function matches(
   );
 }
 
-function isPredefined(name: string): boolean {
-  return ["bridge", "host", "none"].includes(name);
-}
-
-function encodeNetwork(network: NetworkInfo): NetworkSummary {
-  const { id, name, driver, created, subnet, gateway, labels, options } = network;
-  return {
-    Name: name,
-    Id: id,
-    Created: rfc3339(created),
-    Scope: "local",
-    Driver: driver,
-    EnableIPv4: true,
-    EnableIPv6: false,
-    IPAM: {
-      Driver: "default",
-      Options: null,
-      Config: subnet === undefined ? null : [{ Subnet: subnet, ...(gateway && { Gateway: gateway }) }],
-    },
-    Internal: false,
-    Attachable: false,
-    Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
-    Options: options,
-    Labels: labels,
-  };
-}
-
-function encodeInspect(
-  network: NetworkInfo,
-  attachments: readonly Attachment[],
-  names: ReadonlyMap<string, string>,
-): NetworkInspect {
-  const endpoints = attachments.flatMap((attachment): [string, NetworkEndpoint][] => {
-    const name = names.get(attachment.id);
-    const endpoint = attachment.endpoints.find(({ networkId }) => networkId === network.id);
-    if (name === undefined || endpoint === undefined) return [];
-    const { endpointId, mac = "", ipv4, prefix } = endpoint;
-    const address = ipv4 === undefined ? "" : `${ipv4}/${prefix}`;
-    return [
-      [
-        attachment.id,
-        { Name: name, EndpointID: endpointId, MacAddress: mac, IPv4Address: address, IPv6Address: "" },
-      ],
-    ];
-  });
-  return { ...encodeNetwork(network), Containers: Object.fromEntries(endpoints) };
+/** It adds what services of a swarm have: nothing, here. @throws {EngineError} invalid */
+function checkVerbose(text: string | null): void {
+  if (text === null || text === "" || /^(1|t|true|0|f|false)$/i.test(text)) return;
+  throw new EngineError("invalid", `invalid value for verbose: ${text}`);
 }

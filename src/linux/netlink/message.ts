@@ -90,6 +90,12 @@ export function u8Attribute(type: number, value: number): Uint8Array {
   return attribute(type, Uint8Array.of(value));
 }
 
+export function u16Attribute(type: number, value: number): Uint8Array {
+  const bytes = new Uint8Array(2);
+  new DataView(bytes.buffer).setUint16(0, value, true);
+  return attribute(type, bytes);
+}
+
 export function u32Attribute(type: number, value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);

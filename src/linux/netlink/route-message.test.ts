@@ -5,8 +5,8 @@ import {
   decodeAddress,
   decodeLink,
   decodeRoute,
-  hairpinBody,
   linkBody,
+  portBody,
   routeBody,
   vethBody,
 } from "./route-message.ts";
@@ -45,7 +45,7 @@ const BODIES: [string, Uint8Array, string][] = [
   ["a new name", linkBody(7, { name: "a" }), "00000000 07000000 00000000 00000000 0600 0300 6100 0000"],
   [
     "a port that may reflect",
-    hairpinBody(7, true),
+    portBody(7, { isHairpin: true }),
     "07000000 07000000 00000000 00000000 0c00 0c80 0500 0400 01000000",
   ],
   [

@@ -11,6 +11,7 @@ import {
   decodeU32,
   nested,
   textAttribute,
+  u16Attribute,
   u32Attribute,
   u8Attribute,
   viewOf,
@@ -24,6 +25,7 @@ export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
+export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 
 const AF_INET = 2;
@@ -34,10 +36,12 @@ const IFF_UP = 1;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_PROTINFO = 12;
 const IFLA_TXQLEN = 13;
 const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
@@ -45,10 +49,16 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
+const IFLA_MACVLAN_MODE = 1;
+const IFLA_IPVLAN_MODE = 1;
+const IFLA_IPVLAN_FLAGS = 2;
+const IFLA_VLAN_ID = 1;
 
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
+const IFA_F_NODAD = 2;
 
 const RTA_DST = 1;
 const RTA_OIF = 4;
@@ -70,6 +80,8 @@ export interface LinkSettings {
   /** Index of the bridge it joins; 0 leaves the bridge. */
   readonly masterIndex?: number;
   readonly isUp?: boolean;
+  /** Text for people. */
+  readonly alias?: string;
   /** An open descriptor of the namespace it is to live in. */
   readonly namespaceFd?: number;
 }
@@ -82,6 +94,7 @@ export interface Link {
   readonly mac?: string;
   readonly mtu: number;
   readonly masterIndex?: number;
+  readonly alias?: string;
   readonly isUp: boolean;
 }
 
@@ -89,7 +102,24 @@ export interface Address {
   readonly linkIndex: number;
   readonly address: string;
   readonly prefixLength: number;
+  /** IPv6: it is used at once, without asking whether somebody else has it. */
+  readonly skipsDuplicateCheck?: boolean;
 }
+
+/** Modes of links that share an interface of the host. */
+export const MACVLAN_MODES = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
+export const IPVLAN_MODES = { l2: 0, l3: 1, l3s: 2 } as const;
+export const IPVLAN_FLAGS = { bridge: 0, private: 1, vepa: 2 } as const;
+
+/** A link upon another. */
+export type UpperLink =
+  | { readonly kind: "macvlan"; readonly mode: keyof typeof MACVLAN_MODES }
+  | {
+      readonly kind: "ipvlan";
+      readonly mode: keyof typeof IPVLAN_MODES;
+      readonly flag: keyof typeof IPVLAN_FLAGS;
+    }
+  | { readonly kind: "vlan"; readonly id: number };
 
 export interface Route {
   readonly family: "ipv4" | "ipv6";
@@ -120,15 +150,53 @@ export function bridgeBody(settings: LinkSettings): Uint8Array {
   return linkBody(0, settings, nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "bridge")));
 }
 
+/** A link upon the one of that index, which is of the asker's namespace. */
+export function upperLinkBody(parentIndex: number, upper: UpperLink, settings: LinkSettings): Uint8Array {
+  const information = [
+    textAttribute(IFLA_INFO_KIND, upper.kind),
+    nested(IFLA_INFO_DATA, ...upperData(upper)),
+  ];
+  return linkBody(0, settings, u32Attribute(IFLA_LINK, parentIndex), nested(IFLA_LINKINFO, ...information));
+}
+
+/** An interface that leads nowhere. */
+export function dummyBody(settings: LinkSettings): Uint8Array {
+  return linkBody(0, settings, nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "dummy")));
+}
+
+function upperData(upper: UpperLink): Uint8Array[] {
+  switch (upper.kind) {
+    case "macvlan":
+      return [u32Attribute(IFLA_MACVLAN_MODE, MACVLAN_MODES[upper.mode])];
+    case "ipvlan":
+      return [
+        u16Attribute(IFLA_IPVLAN_MODE, IPVLAN_MODES[upper.mode]),
+        u16Attribute(IFLA_IPVLAN_FLAGS, IPVLAN_FLAGS[upper.flag]),
+      ];
+    case "vlan":
+      return [u16Attribute(IFLA_VLAN_ID, upper.id)];
+  }
+}
+
 /** A pair in one message; the peer must not be asked to be up, as it has no other end while it is made. */
 export function vethBody(settings: LinkSettings, peer: Omit<LinkSettings, "isUp">): Uint8Array {
   const pair = nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, linkBody(0, peer)));
   return linkBody(0, settings, nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, "veth"), pair));
 }
 
-/** Lets a bridge send a frame back through the port it came from. */
-export function hairpinBody(index: number, isOn: boolean): Uint8Array {
-  const body = linkBody(index, {}, nested(IFLA_PROTINFO, u8Attribute(IFLA_BRPORT_MODE, isOn ? 1 : 0)));
+/** What a bridge does with one of its ports. */
+export interface PortSettings {
+  /** A frame may be sent back through the port it came from. */
+  readonly isHairpin?: boolean;
+  /** It reaches the bridge, and no other port that is isolated. */
+  readonly isIsolated?: boolean;
+}
+
+export function portBody(index: number, { isHairpin, isIsolated }: PortSettings): Uint8Array {
+  const flag = (type: number, isOn: boolean | undefined): Uint8Array[] =>
+    isOn === undefined ? [] : [u8Attribute(type, isOn ? 1 : 0)];
+  const flags = [...flag(IFLA_BRPORT_MODE, isHairpin), ...flag(IFLA_BRPORT_ISOLATED, isIsolated)];
+  const body = linkBody(index, {}, nested(IFLA_PROTINFO, ...flags));
   body[0] = AF_BRIDGE;
   return body;
 }
@@ -138,6 +206,7 @@ export function addressBody(address: Address): Uint8Array {
   const header = new Uint8Array(8);
   header[0] = bytes.length === 4 ? AF_INET : AF_INET6;
   header[1] = address.prefixLength;
+  header[2] = address.skipsDuplicateCheck ? IFA_F_NODAD : 0;
   viewOf(header).setUint32(4, address.linkIndex, true);
   const attributes = [attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)];
   if (bytes.length === 4 && address.prefixLength < 31) {
@@ -196,6 +265,7 @@ export function decodeLink(payload: Uint8Array): Link {
   const kind = information && decodeAttributes(information).get(IFLA_INFO_KIND);
   const mac = attributes.get(IFLA_ADDRESS);
   const master = attributes.get(IFLA_MASTER);
+  const alias = attributes.get(IFLA_IFALIAS);
   return {
     index: view.getInt32(4, true),
     name: decodeText(attributes.get(IFLA_IFNAME) ?? new Uint8Array()),
@@ -204,6 +274,7 @@ export function decodeLink(payload: Uint8Array): Link {
     ...(kind && { kind: decodeText(kind) }),
     ...(mac && { mac: macText(mac) }),
     ...(master && { masterIndex: decodeU32(master) }),
+    ...(alias && { alias: decodeText(alias) }),
   };
 }
 
@@ -244,6 +315,7 @@ function linkAttributes(settings: LinkSettings): Uint8Array[] {
   if (settings.transmitQueueLength !== undefined) {
     attributes.push(u32Attribute(IFLA_TXQLEN, settings.transmitQueueLength));
   }
+  if (settings.alias !== undefined) attributes.push(textAttribute(IFLA_IFALIAS, settings.alias));
   if (settings.masterIndex !== undefined) attributes.push(u32Attribute(IFLA_MASTER, settings.masterIndex));
   if (settings.namespaceFd !== undefined) attributes.push(u32Attribute(IFLA_NET_NS_FD, settings.namespaceFd));
   return attributes;

@@ -52,7 +52,7 @@ withRoot("a veth pair is a port of the bridge here and has its final name there"
       const { index } = near.getLink(BRIDGE);
       const peer = { name: "eth0", namespace: there, mac: "02:00:00:00:00:02", transmitQueueLength: 500 };
       near.createVeth({ name: "v0", mtu: 1400, masterIndex: index, isUp: true, peer });
-      near.setHairpin(near.getLink("v0"), true);
+      near.setPort(near.getLink("v0"), { isHairpin: true });
       expect(near.getLink("v0")).toMatchObject({ kind: "veth", masterIndex: index, isUp: true, mtu: 1400 });
       expect(far.getLink("eth0")).toMatchObject({ mac: peer.mac, isUp: false, mtu: 1400 });
     });

@@ -10,14 +10,16 @@ import {
   decodeAddress,
   decodeLink,
   decodeRoute,
-  hairpinBody,
+  dummyBody,
   linkBody,
   linkDumpBody,
   linkQueryBody,
+  portBody,
   routeBody,
   routeDumpBody,
   RTM_DELADDR,
   RTM_DELLINK,
+  RTM_DELROUTE,
   RTM_GETADDR,
   RTM_GETLINK,
   RTM_GETROUTE,
@@ -25,9 +27,18 @@ import {
   RTM_NEWLINK,
   RTM_NEWROUTE,
   RTM_SETLINK,
+  upperLinkBody,
   vethBody,
 } from "./route-message.ts";
-import type { Address, Link, LinkSettings, NewRoute, Route } from "./route-message.ts";
+import type {
+  Address,
+  Link,
+  LinkSettings,
+  NewRoute,
+  PortSettings,
+  Route,
+  UpperLink,
+} from "./route-message.ts";
 
 const ADDRESS_FAMILIES = new Set([2, 10]);
 const MAX_NAME_LENGTH = 15;
@@ -52,6 +63,18 @@ export interface NewVeth {
     readonly mac?: string;
     readonly transmitQueueLength?: number;
   };
+}
+
+export interface NewUpperLink {
+  readonly name: string;
+  /** Index of the link below, in the socket's own namespace. */
+  readonly parentIndex: number;
+  readonly upper: UpperLink;
+  readonly mac?: string;
+  readonly mtu?: number;
+  readonly isUp?: boolean;
+  /** Path of the namespace it appears in; the socket's own when absent. */
+  readonly namespace?: string;
 }
 
 /** Settings of a link that exists; `name` renames it. */
@@ -125,10 +148,30 @@ export class Rtnetlink implements Disposable {
     this.#socket.request(setLinkRequest(link, change));
   }
 
-  /** Whether the bridge may send a frame back through this port of it. */
-  setHairpin(link: Pick<Link, "index" | "name">, isOn: boolean): void {
-    const payload = hairpinBody(link.index, isOn);
-    this.#socket.request({ operation: `set hairpin of ${link.name}`, type: RTM_SETLINK, payload });
+  /** What the bridge does with this port of it. */
+  setPort(link: Pick<Link, "index" | "name">, settings: PortSettings): void {
+    const payload = portBody(link.index, settings);
+    this.#socket.request({ operation: `change bridge port ${link.name}`, type: RTM_SETLINK, payload });
+  }
+
+  /** @throws {NetlinkError} EOPNOTSUPP when the kernel does not know the kind, EEXIST, EBUSY */
+  createUpperLink({ parentIndex, upper, namespace, ...settings }: NewUpperLink): void {
+    const fd = namespace === undefined ? undefined : openSync(namespace, "r");
+    try {
+      const shape = {
+        ...settings,
+        name: checkedName(settings.name),
+        ...(fd !== undefined && { namespaceFd: fd }),
+      };
+      this.#create(`create ${upper.kind} ${settings.name}`, upperLinkBody(parentIndex, upper, shape));
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+
+  /** An interface that leads nowhere, and is up. @throws {NetlinkError} EOPNOTSUPP when the kernel has none */
+  createDummy(name: string): void {
+    this.#create(`create dummy ${name}`, dummyBody({ name: checkedName(name), isUp: true }));
   }
 
   /** False when there is no such link. Deletes the far end of a veth too. Takes the kernel tens of milliseconds. */
@@ -180,6 +223,13 @@ export class Rtnetlink implements Disposable {
   /** @throws {NetlinkError} EEXIST */
   addRoute(link: Pick<Link, "index" | "name">, route: Omit<NewRoute, "linkIndex">): void {
     this.#socket.request(routeRequest(link, route));
+  }
+
+  /** @throws {NetlinkError} ESRCH when there is none */
+  removeRoute(link: Pick<Link, "index" | "name">, route: Omit<NewRoute, "linkIndex">): void {
+    const operation = `remove route ${targetOf(route)} through ${link.name}`;
+    const payload = routeBody({ ...route, linkIndex: link.index });
+    this.#socket.request({ operation, type: RTM_DELROUTE, payload });
   }
 
   /** Addresses, up, routes: in that order, in one exchange. */
@@ -235,14 +285,16 @@ function routeRequest(
   link: Pick<Link, "index" | "name">,
   route: Omit<NewRoute, "linkIndex">,
 ): NetlinkRequest {
-  const { destination } = route;
-  const target = destination === undefined ? "default" : `${destination.address}/${destination.prefixLength}`;
   return {
-    operation: `add route ${target} through ${link.name}`,
+    operation: `add route ${targetOf(route)} through ${link.name}`,
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     payload: routeBody({ ...route, linkIndex: link.index }),
   };
+}
+
+function targetOf({ destination }: Omit<NewRoute, "linkIndex">): string {
+  return destination === undefined ? "default" : `${destination.address}/${destination.prefixLength}`;
 }
 
 /** @throws {Error} for a name the kernel would cut or refuse. */

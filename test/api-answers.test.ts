@@ -226,7 +226,14 @@ const refusals: [string, string, string, object | undefined, number, RegExp][] =
   ],
   ["a network that is not there", "GET", "/networks/nope", undefined, 404, /^network nope not found/],
   ["removing a predefined network", "DELETE", "/networks/host", undefined, 403, /pre-defined network/],
-  ["a network of one's own", "POST", "/networks/create", { Name: "x" }, 501, /user-defined networks/],
+  [
+    "a network across hosts",
+    "POST",
+    "/networks/create",
+    { Name: "x", Driver: "overlay" },
+    403,
+    /not a swarm manager/,
+  ],
   [
     "a bad reference as a tag",
     "POST",

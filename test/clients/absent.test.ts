@@ -22,11 +22,11 @@ const cases: [args: string[], code: number, printed: RegExp][] = [
   [["plugin", "install", "--grant-all-permissions", "x/y"], 1, /there are no plugins/],
   [["system", "df"], 1, /disk usage by kind is not counted so far/],
   [
-    ["network", "create", "x"],
+    ["network", "create", "-d", "overlay", "x"],
     1,
-    /user-defined networks are not there yet, only bridge, host and none\n.*--network/,
+    /This node is not a swarm manager\. Use "docker swarm init"[^]*bridge on one host, macvlan on a LAN/,
   ],
-  [["network", "connect", "bridge", "x"], 1, /user-defined networks are not there yet/],
+  [["network", "create", "--ingress", "x"], 1, /Ingress network can only be global scope network/],
   [["run", "--rm", "--network", "own", "busybox", "true"], 125, /network own not found/],
 ];
 

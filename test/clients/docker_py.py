@@ -325,15 +325,33 @@ def _():
     named.remove()
 
 
-@fact("the networks of every engine are there, others are refused with a reason")
+@fact("the networks of every engine are there; others are made, joined under aliases, left, found by label and pruned")
 def _():
     assert sorted(found.name for found in client.networks.list()) == ["bridge", "host", "none"]
     assert [found.name for found in client.networks.list(names=["host"])] == ["host"]
-    with container(["sleep", "1d"]) as made:
-        made.start()
-        bridge = client.networks.get("bridge")
-        assert made.id in bridge.attrs["Containers"]
-    refuses(APIError, 501, "user-defined networks", lambda: client.networks.create("own"))
+    pool = docker.types.IPAMPool(subnet="10.213.7.0/24", gateway="10.213.7.254")
+    ipam = docker.types.IPAMConfig(pool_configs=[pool])
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.network": "back"}
+    made = client.networks.create("shop_back", driver="bridge", ipam=ipam, internal=True, labels=labels)
+    assert made.attrs["IPAM"]["Config"] == [{"Subnet": "10.213.7.0/24", "Gateway": "10.213.7.254"}]
+    found = client.networks.list(filters={"label": "com.docker.compose.project=shop"})
+    assert [one.id for one in found] == [made.id]
+    refuses(APIError, 409, "already exists", lambda: client.networks.create("shop_back"))
+    with container(["sleep", "1d"]) as one:
+        one.start()
+        assert one.id in client.networks.get("bridge").attrs["Containers"]
+        made.connect(one, aliases=["db"], ipv4_address="10.213.7.9")
+        one.reload()
+        joined = one.attrs["NetworkSettings"]["Networks"]["shop_back"]
+        assert joined["IPAddress"] == "10.213.7.9" and "db" in joined["Aliases"]
+        made.reload()
+        assert [each.id for each in made.containers] == [one.id]
+        refuses(APIError, 403, "has active endpoints", made.remove)
+        made.disconnect(one)
+        made.reload()
+        assert made.containers == []
+    assert client.networks.prune(filters={"label": "other"})["NetworksDeleted"] is None
+    assert client.networks.prune(filters={"label": "com.docker.compose.project=shop"})["NetworksDeleted"] == ["shop_back"]
 
 
 @fact("images are imported, tagged, saved, loaded, listed and removed")

@@ -420,7 +420,16 @@ const facts = {
       const { IPAddress } = (await container.inspect()).NetworkSettings.Networks.bridge;
       assert.equal(Containers[container.id].IPv4Address.split("/")[0], IPAddress);
     });
-    await assert.rejects(docker.createNetwork({ Name: "own" }), refused(501, /user-defined networks/));
+    const own = await docker.createNetwork({ Name: "own", Internal: true, Labels: { by: "dockerode" } });
+    await withContainer({ ...options, HostConfig: { NetworkMode: "own" } }, async (container) => {
+      await container.start();
+      await assert.rejects(own.remove(), refused(403, /has active endpoints/));
+      await own.disconnect({ Container: container.id });
+      await own.connect({ Container: container.id, EndpointConfig: { Aliases: ["web"] } });
+      const { Networks } = (await container.inspect()).NetworkSettings;
+      assert.deepEqual(Networks.own.Aliases, ["web"]);
+    });
+    await own.remove();
     await assert.rejects(docker.getNetwork("bridge").remove(), refused(403, /pre-defined network/));
   },
 

@@ -67,7 +67,7 @@ export interface AddressChoice {
   readonly range?: Subnet | undefined;
   /** The one handed out last. */
   readonly previous?: bigint | undefined;
-  isTaken(address: bigint): boolean;
+  readonly isTaken: (address: bigint) => boolean;
 }
 
 /**

@@ -19,7 +19,7 @@ export interface PublishedPortsOptions {
   readonly background: BackgroundWork;
   readonly log: Logger;
   /** What the firewall is to publish now. */
-  publications(): readonly Publication[];
+  readonly publications: () => readonly Publication[];
 }
 
 type Publisher = Pick<Attachment, "name" | "endpoints">;

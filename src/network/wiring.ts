@@ -15,7 +15,7 @@ export interface PlugOptions {
   readonly endpoints: readonly Endpoint[];
   readonly gateways: Gateways;
   readonly hasPorts: boolean;
-  driverOf(endpoint: Endpoint): Driver;
+  readonly driverOf: (endpoint: Endpoint) => Driver;
 }
 
 /** Makes the endpoints' interfaces in the namespace, with addresses and, where the way out is theirs, default routes. */

@@ -2,8 +2,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 
-/** Half the time of zlib's own choice, for a layer that is a tenth larger. */
-const LEVEL = 2;
+/** A third of the time that zlib's own choice takes, for a layer that is a seventh larger: programs are 49 % for 43 %. */
+const LEVEL = 1;
 const OUTPUT_BYTES = 256 * 1024;
 
 /** `source` as gzip, compressed off the main thread. Equal bytes in equal chunks give equal bytes: no time, no name. */

@@ -179,8 +179,10 @@ export class Pusher {
       line: new PushProgress(layer, { progress: push.progress, clock }),
     }));
     for (const { line } of lines) line.say("Preparing");
-    for (const { line } of lines.slice(PARALLEL_UPLOADS)) line.say("Waiting");
-    const work = lines.map(async ({ layer, line }): Promise<readonly [Digest, StoredBlob]> => {
+    // the largest first, so that none is left alone at the end
+    const order = lines.toSorted((a, b) => b.layer.size - a.layer.size);
+    for (const { line } of order.slice(PARALLEL_UPLOADS)) line.say("Waiting");
+    const work = order.map(async ({ layer, line }): Promise<readonly [Digest, StoredBlob]> => {
       if (!isForeign(layer)) return [layer.digest, await this.#blobs.push(target, layer, line)];
       line.say("Skipped foreign layer");
       return [layer.digest, layer];

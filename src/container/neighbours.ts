@@ -110,6 +110,8 @@ export interface Sandbox {
   readonly ports: readonly PortBinding[];
   /** Text of `/etc/resolv.conf`. */
   readonly resolvConf: string;
+  /** What was its text before, of one that has joined a network since. */
+  readonly formerResolvConf?: string;
 }
 
 /** What is asked of one network. */

@@ -102,7 +102,7 @@ function stable(world: World, id: ContainerId, reference: string): ContainerReco
 
 /**
  * The container's own addresses in `/etc/hosts`: the lines of those that went are taken out, of those that came added,
- * and what somebody else wrote stays. The file keeps its inode, as it is mounted.
+ * and what somebody else wrote stays. Likewise `/etc/resolv.conf`. The files keep their inodes, as they are mounted.
  */
 function rewriteFiles(world: World, record: ContainerRecord, sandbox: Sandbox): void {
   const paths: ContainerPaths = containerPaths(world.folders, record.id);
@@ -111,12 +111,19 @@ function rewriteFiles(world: World, record: ContainerRecord, sandbox: Sandbox): 
   const before = addresses(record.network.endpoints);
   const after = addresses(networkState(sandbox).endpoints);
   const hostname = hostnameOf(record, readHostNames());
+  rewrite(paths.hosts, (text) =>
+    moveHosts(text, { before, after, hostname, domainname: record.config.domainname }),
+  );
+  const { resolvConf, formerResolvConf } = sandbox;
+  // The first network with a name service brings another server; a file that somebody has changed is theirs.
+  rewrite(paths.resolvConf, (text) => (text === formerResolvConf ? resolvConf : text));
+}
+
+function rewrite(path: string, change: (text: string) => string): void {
   try {
-    const text = readFileSync(paths.hosts, "utf8");
-    writeFileSync(
-      paths.hosts,
-      moveHosts(text, { before, after, hostname, domainname: record.config.domainname }),
-    );
+    const text = readFileSync(path, "utf8");
+    const changed = change(text);
+    if (changed !== text) writeFileSync(path, changed);
   } catch (error) {
     // A container with a file of its own has none of ours.
     if (!isErrno(error, "ENOENT")) throw error;

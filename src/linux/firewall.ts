@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { concatenate, decodeAttributes, decodeText, textAttribute, viewOf } from "./netlink/message.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink/netlink-socket.ts";
@@ -53,4 +54,28 @@ export function countRules(name: string): number {
     count += viewOf(use).getUint32(0);
   }
   return count;
+}
+
+/** Rules of hosts with many sets are long. */
+const MAX_RULESET_BYTES = 32 * 1024 * 1024;
+
+/** All rules of this host, as `nft` writes them in JSON. @throws {EngineError} unavailable, internal */
+export async function readRules(): Promise<unknown> {
+  const options = { maxOutputBytes: MAX_RULESET_BYTES };
+  const { exitCode, stdout, stderr } = await run(["nft", "--json", "list", "ruleset"], options);
+  if (exitCode === 0) return JSON.parse(new TextDecoder().decode(stdout));
+  const complaint = stderr.trim().slice(0, COMPLAINT_CHARACTERS);
+  throw new EngineError("internal", `Cannot read firewall rules: nft answered ${exitCode}: ${complaint}`);
+}
+
+/** Whether rules of the iptables before nftables are in force, which nft does not show. */
+export function hasLegacyRules(): boolean {
+  return ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].some((path) => {
+    try {
+      return readFileSync(path, "utf8").trim() !== "";
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return false;
+      throw error;
+    }
+  });
 }

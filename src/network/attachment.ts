@@ -1,7 +1,9 @@
 import { Fields } from "#base/decode.ts";
 import { asNetworkId } from "#base/ids.ts";
 import type { NetworkId } from "#base/ids.ts";
+import type { ServerPorts } from "./dns/name-server.ts";
 import type { PortBinding } from "./port-publisher.ts";
+import type { DnsOverrides } from "./resolv-conf.ts";
 
 /** A container's interface in one network. */
 export interface Endpoint {
@@ -47,12 +49,18 @@ export interface Attachment {
   readonly isContainer: boolean;
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly PortBinding[];
+  readonly dns?: DnsOverrides;
+  /** Text of `/etc/resolv.conf`, as it was given last. */
+  readonly resolvConf?: string;
+  /** Where its name service listens behind port 53; absent without one. */
+  readonly namePorts?: ServerPorts;
 }
 
 /** Reads back what we wrote. @throws {EngineError} invalid */
 export function decodeAttachment(value: unknown): Attachment {
   const fields = new Fields(value, "attachment");
   const namespacePath = fields.string("namespacePath");
+  const resolvConf = fields.string("resolvConf");
   return {
     id: fields.required("id", fields.string("id")),
     name: fields.required("name", fields.string("name")),
@@ -61,7 +69,25 @@ export function decodeAttachment(value: unknown): Attachment {
     endpoints: fields.list("endpoints", decodeEndpoint) ?? [],
     ports: fields.list("ports", decodePort) ?? [],
     ...(namespacePath !== undefined && { namespacePath }),
+    ...(resolvConf !== undefined && { resolvConf }),
+    ...(fields.has("dns") && { dns: decodeDns(fields.raw("dns")) }),
+    ...(fields.has("namePorts") && { namePorts: decodeNamePorts(fields.raw("namePorts")) }),
   };
+}
+
+function decodeDns(value: unknown): DnsOverrides {
+  const fields = new Fields(value, "dns");
+  const [servers, search, options] = [
+    fields.strings("servers"),
+    fields.strings("search"),
+    fields.strings("options"),
+  ];
+  return { ...(servers && { servers }), ...(search && { search }), ...(options && { options }) };
+}
+
+function decodeNamePorts(value: unknown): ServerPorts {
+  const fields = new Fields(value, "namePorts");
+  return { udp: fields.integer("udp") ?? 0, tcp: fields.integer("tcp") ?? 0 };
 }
 
 function decodeEndpoint(value: unknown, path: string): Endpoint {

@@ -11,6 +11,7 @@ import type { Family } from "./subnet.ts";
 export class Attachments {
   readonly #table: DocumentTable;
   readonly #byId = new Map<string, Attachment>();
+  #version = 0;
 
   constructor(table: DocumentTable) {
     this.#table = table;
@@ -24,6 +25,11 @@ export class Attachments {
     return this.#byId.size;
   }
 
+  /** Another number after each change. */
+  get version(): number {
+    return this.#version;
+  }
+
   all(): Attachment[] {
     return [...this.#byId.values()];
   }
@@ -35,9 +41,11 @@ export class Attachments {
   put(attachment: Attachment): void {
     this.#table.put(attachment.id, attachment);
     this.#byId.set(attachment.id, attachment);
+    this.#version++;
   }
 
   remove(id: string): void {
+    this.#version++;
     this.#byId.delete(id);
     this.#table.remove(id);
   }

@@ -8,11 +8,15 @@ import type { BackgroundWork } from "./background-work.ts";
 import type { Driver, NetworkKernel } from "./driver.ts";
 import type { EndpointMaker } from "./endpoint-maker.ts";
 import { chooseGateways } from "./gateway-choice.ts";
+import type { NameService } from "./dns/name-service.ts";
+import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { EndpointRequest } from "./network-request.ts";
 import type { NetworkSet } from "./network-set.ts";
 import type { PublishedPorts } from "./published-ports.ts";
+import { renderResolvConf } from "./resolv-conf.ts";
 import type { AttachRequest } from "./sandbox.ts";
+import { isServed } from "./served-containers.ts";
 import { plug, reroute, unplug } from "./wiring.ts";
 
 export interface ConnectionsOptions {
@@ -23,6 +27,7 @@ export interface ConnectionsOptions {
   readonly endpoints: EndpointMaker;
   readonly ports: PublishedPorts;
   readonly background: BackgroundWork;
+  readonly names: NameService;
   readonly emit: Emit;
 }
 
@@ -79,8 +84,8 @@ export class Connections {
     if (endpoint === undefined) throw new Error("one request makes one endpoint");
     using _arrival = this.#arrive({ ...before, endpoints: [endpoint] });
     await this.#options.networks.ensure([endpoint.networkId]);
-    const after = { ...before, endpoints: [...before.endpoints, endpoint] };
     this.#plugIn(before, endpoint, undo);
+    const after = this.#named({ ...before, endpoints: [...before.endpoints, endpoint] });
     this.#options.attachments.put(after);
     await this.#options.ports.moved(after, before);
     undo.move();
@@ -125,13 +130,20 @@ export class Connections {
   async adopt(attachment: Attachment): Promise<void> {
     for (const endpoint of attachment.endpoints) this.#options.endpoints.adopt(endpoint, attachment.name);
     await this.#options.ports.adopt(attachment);
+    const { id, namespacePath, namePorts } = attachment;
+    if (namespacePath === undefined || namePorts === undefined) return;
+    const ports = this.#options.names.resume(id, namespacePath, namePorts);
+    if (ports.udp === namePorts.udp && ports.tcp === namePorts.tcp) return;
+    this.#options.attachments.put({ ...attachment, namePorts: ports });
   }
 
   async #attach(request: AttachRequest): Promise<Attachment> {
-    const { id, mode, name } = request;
+    const { id, mode, name, dns } = request;
     const { endpoints, namespaces } = this.#options;
     const facts = { id, name: name ?? shortId(id), isContainer: name !== undefined };
-    const base = { ...facts, isShared: false, ports: [] };
+    const isHost = mode === "host";
+    const resolvConf = renderResolvConf(readHostResolvConf(isHost), { isHost, ...(dns && { dns }) });
+    const base = { ...facts, isShared: false, ports: [], resolvConf, ...(dns && { dns }) };
     if (mode === "bridge") return await this.#attachToNetworks(request, base);
     if (mode === "host") return this.#saved({ ...base, endpoints: [endpoints.bare("host")] });
     if (mode === "none") {
@@ -139,7 +151,8 @@ export class Connections {
       return this.#saved({ ...base, namespacePath, endpoints: [endpoints.bare("none")] });
     }
     const owner = this.#running(mode.slice("container:".length));
-    const shared = owner.namespacePath === undefined ? {} : { namespacePath: owner.namespacePath };
+    const { namespacePath, resolvConf: ownersFile = resolvConf } = owner;
+    const shared = { resolvConf: ownersFile, ...(namespacePath !== undefined && { namespacePath }) };
     return this.#saved({ ...base, ...shared, isShared: true, endpoints: [] });
   }
 
@@ -147,7 +160,7 @@ export class Connections {
     { id, networks: wanted = DEFAULT, ports: requests }: AttachRequest,
     base: Omit<Attachment, "endpoints" | "namespacePath">,
   ): Promise<Attachment> {
-    const { kernel, namespaces, networks, attachments, ports } = this.#options;
+    const { kernel, namespaces, networks, attachments, ports, names } = this.#options;
     await using undo = new AsyncDisposableStack();
     const endpoints = this.#reserve(wanted, { ...base, endpoints: [] }, undo);
     using _arrival = this.#arrive({ ...base, endpoints });
@@ -160,11 +173,21 @@ export class Connections {
     const hasPorts = held.bindings.length > 0;
     const driverOf = (endpoint: Endpoint): Driver => this.#driverOf(endpoint);
     plug({ kernel, namespacePath }, { endpoints, gateways, hasPorts, driverOf });
-    const attachment = this.#saved({ ...base, namespacePath, endpoints, ports: held.bindings });
+    undo.defer(() => names.close(id));
+    const attachment = this.#saved(this.#named({ ...base, namespacePath, endpoints, ports: held.bindings }));
     undo.defer(() => attachments.remove(id));
     await ports.publish(id, held);
     undo.move();
     return attachment;
+  }
+
+  /** Has it answered about names, when it is in a network where they mean something; once so, always so. */
+  #named(attachment: Attachment): Attachment {
+    const { id, namespacePath, endpoints, dns } = attachment;
+    if (namespacePath === undefined || !isServed(endpoints)) return attachment;
+    const namePorts = this.#options.names.open(id, namespacePath);
+    const options = { hasNameService: true, ...(dns && { dns }) };
+    return { ...attachment, namePorts, resolvConf: renderResolvConf(readHostResolvConf(), options) };
   }
 
   /** Its networks stay until this is disposed. */
@@ -228,7 +251,8 @@ export class Connections {
   }
 
   async #takeBack(attachment: Attachment): Promise<void> {
-    const { namespaces, ports, background, endpoints } = this.#options;
+    const { namespaces, ports, background, endpoints, names } = this.#options;
+    names.close(attachment.id);
     await ports.release(attachment);
     const { namespacePath, isShared } = attachment;
     if (namespacePath !== undefined && !isShared) namespaces.remove(namespacePath);

@@ -14,12 +14,21 @@ export interface HostView {
 }
 
 /** The MTU towards the outside: that of the default route's device, 1500 without one. */
-export function uplinkMtu({ links, routes }: HostView): number {
+export function uplinkMtu(view: HostView): number {
+  return uplink(view)?.mtu ?? DEFAULT_MTU;
+}
+
+/** The default route's device. */
+export function uplinkName(view: HostView): string | undefined {
+  return uplink(view)?.name;
+}
+
+function uplink({ links, routes }: HostView): Link | undefined {
   const isDefault = (route: Route): boolean =>
     route.destination === undefined && route.isUnicast && route.linkIndex !== undefined;
   const route =
     routes.find((one) => one.family === "ipv4" && isDefault(one)) ?? routes.find((one) => isDefault(one));
-  return links.find((link) => link.index === route?.linkIndex)?.mtu ?? DEFAULT_MTU;
+  return links.find((link) => link.index === route?.linkIndex);
 }
 
 /** A subnet that is not free, and who has it: `network shop`, `the route through eth0`. */

@@ -10,6 +10,7 @@ import { Attachments } from "./attachments.ts";
 import { BackgroundWork } from "./background-work.ts";
 import { Connections } from "./connections.ts";
 import { DamageWatch } from "./damage-watch.ts";
+import { NameService } from "./dns/name-service.ts";
 import { EndpointMaker } from "./endpoint-maker.ts";
 import { checkEndpoint } from "./endpoint-rules.ts";
 import { FirewallTable } from "./firewall-table.ts";
@@ -22,9 +23,12 @@ import type { NetworkInfo } from "./network-record.ts";
 import { NetworkRecords } from "./network-records.ts";
 import type { EndpointRequest, NetworkRequest } from "./network-request.ts";
 import { NetworkSet } from "./network-set.ts";
+import { surveyPorts } from "./ports/port-survey.ts";
+import type { PortSurvey } from "./ports/port-survey.ts";
 import { PublishedPorts } from "./published-ports.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { sandboxOf } from "./sandbox.ts";
+import { servedContainers } from "./served-containers.ts";
 import type { AttachRequest, Sandbox } from "./sandbox.ts";
 
 const MEND_EVERY_MS = 10_000;
@@ -46,6 +50,7 @@ export class NetworkManager {
   readonly #endpoints: EndpointMaker;
   readonly #connections: Connections;
   readonly #ports: PublishedPorts;
+  readonly #names: NameService;
   readonly #firewall: FirewallTable;
   readonly #background: BackgroundWork;
   readonly #damage: DamageWatch;
@@ -75,8 +80,15 @@ export class NetworkManager {
     });
     const publications = () => attachments.publications((id, family) => this.#networks.isDirect(id, family));
     this.#ports = new PublishedPorts({ ...shared, attachments, publications });
+    this.#names = new NameService({
+      ...shared,
+      containers: () => servedContainers(attachments.all()),
+      version: () => attachments.version,
+      readHostResolvConf: () => readHostResolvConf(true),
+    });
     this.#connections = new Connections({
       ...shared,
+      names: this.#names,
       namespaces: this.#namespaces,
       networks: this.#networks,
       attachments,
@@ -111,6 +123,15 @@ export class NetworkManager {
   /** Who is attached to the network now. */
   attachments(networkId: string): Attachment[] {
     return this.#attachments.inNetwork(networkId);
+  }
+
+  /** Looks at who can reach what, now. */
+  async surveyPorts(): Promise<PortSurvey> {
+    return await surveyPorts({
+      attachments: this.#attachments.all().filter(({ isContainer }) => isContainer),
+      bridgeOf: (id) => this.#networks.driverOf(id)?.rules?.name,
+      ours: new Set([this.#table]),
+    });
   }
 
   /** How many addresses of a network's subnet somebody has. */
@@ -168,7 +189,7 @@ export class NetworkManager {
       throw new EngineError("invalid", `Cannot attach ${JSON.stringify(request.id)}: it is not an id`);
     }
     if (request.mode === "bridge") await this.#damage.listen();
-    return sandboxOf(await this.#connections.attach(request, signal), request);
+    return sandboxOf(await this.#connections.attach(request, signal));
   }
 
   /** Takes everything back that `attach` gave; success when there is nothing. The interface goes in the background. */
@@ -179,13 +200,15 @@ export class NetworkManager {
   /** Brings one that is attached into one more network. @throws {EngineError} as `attach`; forbidden when it is in it */
   async connect(id: string, request: EndpointRequest): Promise<Sandbox> {
     await this.#damage.listen();
-    return sandboxOf(await this.#connections.connect(id, request), { mode: "bridge" });
+    const formerResolvConf = this.#attachments.find(id)?.resolvConf;
+    const sandbox = sandboxOf(await this.#connections.connect(id, request));
+    return { ...sandbox, ...(formerResolvConf !== undefined && { formerResolvConf }) };
   }
 
   /** Takes one that is attached out of a network. @throws {EngineError} not-found, forbidden when it is not in it */
   async disconnect(id: string, nameOrId: string): Promise<Sandbox> {
     const { id: networkId } = this.#networks.get(nameOrId);
-    return sandboxOf(await this.#connections.disconnect(id, networkId), { mode: "bridge" });
+    return sandboxOf(await this.#connections.disconnect(id, networkId));
   }
 
   /** A container that may be attached is called something else now. */
@@ -225,6 +248,7 @@ export class NetworkManager {
   /** Lets go of what the engine holds; containers keep their network, and their ports on IPv4. */
   async close(): Promise<void> {
     this.#damage[Symbol.dispose]();
+    this.#names.closeAll();
     await this.#background.settled();
     await this.#ports.close();
     this.#netlink[Symbol.dispose]();

@@ -15,6 +15,8 @@ export interface ResolvConfOptions {
   readonly dns?: DnsOverrides;
   /** The container lives in the host's own namespace, where every resolver of the host is within reach. */
   readonly isHost?: boolean;
+  /** The container is in a network with name service: it asks us, and we ask `dns.servers` or the host's. */
+  readonly hasNameService?: boolean;
 }
 
 export interface ResolvConf {
@@ -23,19 +25,25 @@ export interface ResolvConf {
   readonly options: readonly string[];
 }
 
+/** Where a container finds our name service, as it finds Docker's. */
+export const NAME_SERVER_ADDRESS = "127.0.0.11";
+
 /**
  * A container's `/etc/resolv.conf` from the host's: loopback resolvers are dropped, as inside they would mean the
  * container itself, and IPv6 ones, as containers have no IPv6; public ones are used when none is left. A server
  * that was asked for is kept as it is. Source: moby, libnetwork/internal/resolvconf.
  */
 export function renderResolvConf(hostText: string, options: ResolvConfOptions = {}): string {
-  const { dns: overrides = {}, isHost = false } = options;
+  const { dns: overrides = {}, isHost = false, hasNameService = false } = options;
   const host = parseResolvConf(hostText);
   const usable = host.servers.filter((server) => isHost || isReachable(server));
-  const servers = given(overrides.servers) ?? (usable.length > 0 ? usable : FALLBACK_SERVERS);
+  const others = given(overrides.servers) ?? (usable.length > 0 ? usable : FALLBACK_SERVERS);
+  const servers = hasNameService ? [NAME_SERVER_ADDRESS] : others;
   // A search list of "." alone asks for none.
   const search = (given(overrides.search) ?? host.search).filter((domain) => domain !== ".");
-  const settings = given(overrides.options) ?? host.options;
+  const settings = [...(given(overrides.options) ?? host.options)];
+  // So that a name without a dot is asked of us as it is, before the search list is tried.
+  if (hasNameService && !settings.some((one) => one.startsWith("ndots:"))) settings.push("ndots:0");
   const lines = servers.map((server) => `nameserver ${server}`);
   if (search.length > 0) lines.push(`search ${search.join(" ")}`);
   if (settings.length > 0) lines.push(`options ${settings.join(" ")}`);

@@ -1,8 +1,6 @@
 import type { Attachment, Endpoint } from "./attachment.ts";
-import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { EndpointRequest } from "./network-request.ts";
 import type { PortBinding, PortRequest } from "./port-publisher.ts";
-import { renderResolvConf } from "./resolv-conf.ts";
 import type { DnsOverrides } from "./resolv-conf.ts";
 
 /** A container's way into the networks, as it was asked for. */
@@ -28,15 +26,11 @@ export interface Sandbox {
   readonly ports: readonly PortBinding[];
   /** Text of `/etc/resolv.conf`. */
   readonly resolvConf: string;
+  /** What was its text before, of one that has joined a network since. */
+  readonly formerResolvConf?: string;
 }
 
 /** What the one who asked gets to see of an attachment. */
-export function sandboxOf(
-  attachment: Attachment,
-  { mode, dns }: Pick<AttachRequest, "mode" | "dns">,
-): Sandbox {
-  const { namespacePath, endpoints, ports } = attachment;
-  const isHost = mode === "host";
-  const resolvConf = renderResolvConf(readHostResolvConf(isHost), { isHost, ...(dns && { dns }) });
+export function sandboxOf({ namespacePath, endpoints, ports, resolvConf = "" }: Attachment): Sandbox {
   return { endpoints, ports, resolvConf, ...(namespacePath !== undefined && { namespacePath }) };
 }

@@ -20,6 +20,7 @@ import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
 import { networkRoutes } from "./networks.ts";
+import { portRoutes } from "./ports.ts";
 import { registryRoutes } from "./registries.ts";
 import { systemRoutes } from "./system.ts";
 import { volumeRoutes } from "./volumes.ts";
@@ -61,6 +62,7 @@ function filesRoutes({ kernel, database, events, ...rooms }: ServedEngine): Rout
 }
 
 function objectRoutes({ volumes: store, network, containers, events, clock }: ServedEngine): Route[] {
+  const containerNames = () => new Map(containers.list(EVERY).map(({ id, name }) => [id, name]));
   const usersOfVolume = (name: string) => containers.usersOfVolume(name);
   return [
     ...volumeRoutes({
@@ -71,8 +73,9 @@ function objectRoutes({ volumes: store, network, containers, events, clock }: Se
       networks: network,
       containers,
       clock,
-      containerNames: () => new Map(containers.list(EVERY).map(({ id, name }) => [id, name])),
+      containerNames,
     }),
+    ...portRoutes({ survey: () => network.surveyPorts(), containerNames }),
   ];
 }
 

@@ -2,9 +2,9 @@ import { openDatagramServer } from "#linux/datagram-socket.ts";
 import type { DatagramServer } from "#linux/datagram-socket.ts";
 import { openStreamListener } from "#linux/stream-socket.ts";
 import type { StreamConnection, StreamHandlers, StreamListener } from "#linux/stream-socket.ts";
+import { NAME_SERVER_ADDRESS } from "../resolv-conf.ts";
 import { FrameReader, framed } from "./framing.ts";
 import type { Responder } from "./responder.ts";
-import { NAME_SERVER_ADDRESS } from "./upstreams.ts";
 
 /** Where a server listens behind port 53; 0 for any. */
 export interface ServerPorts {

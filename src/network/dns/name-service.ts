@@ -2,6 +2,7 @@ import type { Logger } from "#base/log.ts";
 import { isErrno } from "#base/errors.ts";
 import type { Kernel } from "#linux/kernel.ts";
 import { makePortAlias, removePortAlias } from "#linux/netlink/port-alias.ts";
+import { NAME_SERVER_ADDRESS } from "../resolv-conf.ts";
 import type { DnsOverrides } from "../resolv-conf.ts";
 import { exchange } from "./exchange.ts";
 import type { OpenUpstream, Transport } from "./exchange.ts";
@@ -11,7 +12,7 @@ import { NameTable } from "./name-table.ts";
 import type { NamedContainer } from "./name-table.ts";
 import { Responder } from "./responder.ts";
 import { openUpstream } from "./upstream-link.ts";
-import { chooseUpstreams, NAME_SERVER_ADDRESS } from "./upstreams.ts";
+import { chooseUpstreams } from "./upstreams.ts";
 
 /** One container as the name service sees it. */
 export interface ServedContainer extends NamedContainer {
@@ -27,11 +28,14 @@ export interface NameServiceOptions {
   readonly log: Logger;
   /** All that are attached to networks with name service now. */
   containers(): readonly ServedContainer[];
+  /** Another number when `containers` gives something else. */
+  version(): number;
   /** The host's `/etc/resolv.conf`. */
   readHostResolvConf(): string;
 }
 
 interface Snapshot {
+  readonly version: number;
   readonly table: NameTable;
   readonly byId: ReadonlyMap<string, ServedContainer>;
 }
@@ -96,11 +100,6 @@ export class NameService {
     for (const id of this.#servers.keys()) this.close(id);
   }
 
-  /** Somebody has come, gone or got another name. */
-  changed(): void {
-    this.#snapshot = undefined;
-  }
-
   #start(
     id: string,
     namespacePath: string,
@@ -135,10 +134,11 @@ export class NameService {
   }
 
   #current(): Snapshot {
-    if (this.#snapshot === undefined) {
+    const version = this.#options.version();
+    if (this.#snapshot?.version !== version) {
       const containers = this.#options.containers();
       const byId = new Map(containers.map((one) => [one.id, one]));
-      this.#snapshot = { table: new NameTable(containers), byId };
+      this.#snapshot = { version, table: new NameTable(containers), byId };
     }
     return this.#snapshot;
   }

@@ -1,8 +1,5 @@
-import { FALLBACK_SERVERS, parseResolvConf } from "../resolv-conf.ts";
+import { FALLBACK_SERVERS, NAME_SERVER_ADDRESS, parseResolvConf } from "../resolv-conf.ts";
 import type { DnsOverrides } from "../resolv-conf.ts";
-
-/** Where a container's server listens, as Docker's does. */
-export const NAME_SERVER_ADDRESS = "127.0.0.11";
 
 /** A server that is asked what we do not know. */
 export interface Upstream {

@@ -35,7 +35,6 @@ export class Exchange {
   readonly url: URL;
   /** As sent, percent-encoded, without the query. */
   readonly path: string;
-  readonly remoteAddress: string;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #options: ExchangeOptions;
@@ -48,7 +47,6 @@ export class Exchange {
     this.#request = request;
     this.#response = response;
     this.#options = options;
-    this.remoteAddress = request.socket.remoteAddress ?? "";
     this.method = request.method ?? "";
     const target = request.url ?? "/";
     const mark = target.indexOf("?");
@@ -75,6 +73,10 @@ export class Exchange {
     return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   }
 
+  get remoteAddress(): string {
+    return this.#request.socket.remoteAddress ?? "";
+  }
+
   get status(): number {
     return this.#response.statusCode;
   }
@@ -85,12 +87,10 @@ export class Exchange {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      this.#giveUp();
+      this.#request.destroy();
     }, this.#options.idleMs);
     try {
-      for await (const chunk of this.#request.iterator({
-        destroyOnReturn: false,
-      }) as AsyncIterable<Uint8Array>) {
+      for await (const chunk of this.#request as AsyncIterable<Uint8Array>) {
         this.received += chunk.byteLength;
         yield chunk;
         timer.refresh();
@@ -148,13 +148,6 @@ export class Exchange {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  /** Answers before the connection ends: cut without one, it would pass for a success. */
-  #giveUp(): void {
-    if (!this.#response.headersSent)
-      this.#response.writeHead(408, { Connection: "close", "Content-Length": "0" });
-    this.#response.end(() => this.#request.destroy());
   }
 
   #leavesBody(): boolean {

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import type { EngineEvent } from "#base/event.ts";
 import { silentLogger } from "#base/log.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
 import { run, spawn } from "#linux/process.ts";
@@ -11,12 +13,17 @@ import { NetworkManager } from "./network-manager.ts";
 import type { AttachRequest, Sandbox } from "./sandbox.ts";
 import { parseSubnet } from "./subnet.ts";
 
-export const BRIDGE = "dtest0";
+/** Two test runs on one host have nothing in common. */
+const RUN = process.pid;
+export const BRIDGE = `dtest${RUN % 100_000}`;
 /** The host's end of a cable to another machine, the peer. */
-const CABLE = "dtestlan0";
-export const HOST_ADDRESS = "198.51.100.1";
-export const PEER_ADDRESS = "198.51.100.2";
-const SUBNET = "172.29.9.0/24";
+export const CABLE = `dtestl${RUN % 100_000}`;
+/** First parts of the addresses of the LAN (of 198.18/15, RFC 2544) and of the default bridge. */
+export const LAN = `198.${18 + ((RUN >> 8) % 2)}.${RUN % 256}`;
+export const INSIDE = `10.${240 + ((RUN >> 8) % 16)}.${RUN % 256}`;
+export const HOST_ADDRESS = `${LAN}.1`;
+export const PEER_ADDRESS = `${LAN}.2`;
+const SUBNET = `${INSIDE}.0/24`;
 
 type Protocol = "tcp" | "udp";
 
@@ -29,6 +36,8 @@ export class Laboratory implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "darse-network-"));
   readonly peer = join(this.folder, "peer");
   readonly database = memoryDatabase();
+  /** What the managers have told. */
+  readonly events: EngineEvent[] = [];
   manager: NetworkManager;
   readonly #servers: Child[] = [];
 
@@ -50,11 +59,17 @@ export class Laboratory implements AsyncDisposable {
     const { kernel, database, folder: runDirectory } = this;
     const pools = [parseSubnet(SUBNET)];
     const names = { bridge: BRIDGE, pools, runDirectory };
-    return NetworkManager.open({ ...names, kernel, database, log: silentLogger });
+    const emit = (event: EngineEvent): void => void this.events.push(event);
+    return NetworkManager.open({ ...names, kernel, database, log: silentLogger, emit });
   }
 
   attach(id: string, request: Partial<AttachRequest> = {}): Promise<Sandbox> {
     return this.manager.attach({ id, mode: "bridge", ports: [], ...request }, new AbortController().signal);
+  }
+
+  /** Lets what waits go on. */
+  async turn(): Promise<void> {
+    await setImmediate();
   }
 
   /** Links, addresses and routes of a namespace. */

@@ -5,7 +5,7 @@ import { countRules } from "#linux/firewall.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
 import { run } from "#linux/process.ts";
 import { needs } from "../../test/needs.ts";
-import { BRIDGE, HOST_ADDRESS, Laboratory, PEER_ADDRESS } from "./_laboratory.ts";
+import { BRIDGE, CABLE, HOST_ADDRESS, INSIDE, Laboratory, PEER_ADDRESS } from "./_laboratory.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 const withKernel = needs("root", "nft");
@@ -13,7 +13,7 @@ const withKernel = needs("root", "nft");
 /** What of ours is in the kernel. */
 async function traces(): Promise<string[]> {
   using host = Rtnetlink.open();
-  const links = host.links().filter((link) => link.name.startsWith("dtest"));
+  const links = host.links().filter((link) => [BRIDGE, CABLE].includes(link.name));
   const { stdout } = await run(["nft", "list", "tables"]);
   const tables = new TextDecoder()
     .decode(stdout)
@@ -44,9 +44,9 @@ withKernel("the interface is up with address, route, MTU and MAC; there is no IP
   expect(sandbox.endpoints).toMatchObject([
     {
       networkName: "bridge",
-      ipv4: "172.29.9.2",
+      ipv4: `${INSIDE}.2`,
       prefix: 24,
-      gateway: "172.29.9.1",
+      gateway: `${INSIDE}.1`,
       mac: "02:42:00:00:00:07",
     },
   ]);
@@ -59,7 +59,7 @@ withKernel("the interface is up with address, route, MTU and MAC; there is no IP
       .addresses()
       .filter((one) => one.linkIndex === link.index)
       .map((one) => one.address),
-  ).toEqual(["172.29.9.2"]);
+  ).toEqual([`${INSIDE}.2`]);
   expect(
     inside
       .addresses()
@@ -67,7 +67,9 @@ withKernel("the interface is up with address, route, MTU and MAC; there is no IP
       .map((one) => one.address),
   ).toEqual(["::1"]);
   expect(inside.routes().filter((one) => one.family === "ipv6" && one.linkIndex === link.index)).toEqual([]);
-  expect(inside.routes()).toContainEqual(expect.objectContaining({ gateway: "172.29.9.1", prefixLength: 0 }));
+  expect(inside.routes()).toContainEqual(
+    expect.objectContaining({ gateway: `${INSIDE}.1`, prefixLength: 0 }),
+  );
   expect(
     laboratory.kernel.inNetworkNamespace(path(sandbox), () => [
       laboratory.kernel.readSysctl("net.ipv6.conf.eth0.disable_ipv6"),
@@ -82,7 +84,7 @@ withKernel("addresses rise, and one released is not used again at once", async (
   for (const id of ["one", "two"]) addresses.push((await laboratory.attach(id)).endpoints[0]?.ipv4);
   await laboratory.manager.detach("two");
   addresses.push((await laboratory.attach("three")).endpoints[0]?.ipv4);
-  expect(addresses).toEqual(["172.29.9.2", "172.29.9.3", "172.29.9.4"]);
+  expect(addresses).toEqual([`${INSIDE}.2`, `${INSIDE}.3`, `${INSIDE}.4`]);
 });
 
 describe("published ports", () => {
@@ -115,8 +117,8 @@ describe("published ports", () => {
     await laboratory?.[Symbol.asyncDispose]();
   });
 
-  const GATEWAY = "172.29.9.1";
-  const CONTAINER = "172.29.9.2";
+  const GATEWAY = `${INSIDE}.1`;
+  const CONTAINER = `${INSIDE}.2`;
   type Place = "peer" | "host" | "container" | "neighbour";
   const REACHED: [string, Place, "tcp" | "udp", string, number, string][] = [
     ["a peer, with its own address", "peer", "tcp", HOST_ADDRESS, PORTS.tcp, PEER_ADDRESS],
@@ -139,7 +141,7 @@ describe("published ports", () => {
     ["the container itself, by the host's address", "container", "udp", HOST_ADDRESS, PORTS.udp, GATEWAY],
     ["another container, by the host's address", "neighbour", "tcp", HOST_ADDRESS, PORTS.tcp, GATEWAY],
     ["another container, by the gateway", "neighbour", "tcp", GATEWAY, PORTS.tcp, GATEWAY],
-    ["another container, directly", "neighbour", "tcp", CONTAINER, 80, "172.29.9.3"],
+    ["another container, directly", "neighbour", "tcp", CONTAINER, 80, `${INSIDE}.3`],
   ];
 
   const namespaceOf = (place: Place): string | undefined =>
@@ -240,7 +242,7 @@ withKernel("a port a program of the host listens on is refused, and the hint nam
   const ports = [{ containerPort: 80, protocol: "tcp", hostPort: 41040 }] as const;
   await expect(laboratory.attach("one", { ports })).rejects.toMatchObject({
     message: expect.stringContaining(
-      "failed to bind host port for 0.0.0.0:41040:172.29.9.2:80/tcp: address already in use",
+      `failed to bind host port for 0.0.0.0:41040:${INSIDE}.2:80/tcp: address already in use`,
     ),
     hint: expect.stringContaining(`process ${server.pid}`),
   });
@@ -337,10 +339,10 @@ withKernel(
     await laboratory.manager.recover(new Set(["live"]));
     expect(readdirSync(join(laboratory.folder, "netns"))).toEqual(["live"]);
     expect(await laboratory.ask(laboratory.peer, "tcp", HOST_ADDRESS, 41070)).toBe(PEER_ADDRESS);
-    expect(await laboratory.ask(undefined, "tcp", "::1", 41070)).toBe("172.29.9.1");
+    expect(await laboratory.ask(undefined, "tcp", "::1", 41070)).toBe(`${INSIDE}.1`);
     expect(await laboratory.ask(laboratory.peer, "tcp", HOST_ADDRESS, 41071)).toBe("ECONNREFUSED");
     await expect(laboratory.attach("other", { ports })).rejects.toThrow("port is already allocated");
-    expect((await laboratory.attach("other")).endpoints[0]?.ipv4).toBe("172.29.9.5");
+    expect((await laboratory.attach("other")).endpoints[0]?.ipv4).toBe(`${INSIDE}.5`);
     await laboratory.manager.teardownIfIdle();
     using host = Rtnetlink.open();
     expect(host.findLink(live.endpoints[0]?.hostInterface ?? "")).toBeDefined();
@@ -360,7 +362,7 @@ withKernel("an engine whose records are lost removes what the one before made", 
   await laboratory.manager.teardownIfIdle();
   using host = Rtnetlink.open();
   expect(host.findLink(lost.endpoints[0]?.hostInterface ?? "")).toBeUndefined();
-  expect(await traces()).toEqual(["dtestlan0"]);
+  expect(await traces()).toEqual([CABLE]);
 });
 
 for (const [what, command] of [
@@ -377,7 +379,7 @@ for (const [what, command] of [
     await run(["nft", ...command]);
     while (countRules(BRIDGE) < before) await Bun.sleep(5);
     expect(await laboratory.ask(laboratory.peer, "tcp", HOST_ADDRESS, 41080)).toBe(PEER_ADDRESS);
-    expect(await laboratory.ask(laboratory.peer, "tcp", "172.29.9.2", 80)).toBe("silence");
+    expect(await laboratory.ask(laboratory.peer, "tcp", `${INSIDE}.2`, 80)).toBe("silence");
   });
 }
 

@@ -80,9 +80,9 @@ function toRules({ name, networkName, hasIcc, isInternal, modes, subnets }: Netw
   const comment = `comment "${quotable(`network ${networkName}`)}"`;
   if (isInternal) return [`iifname "${name}" ${hasIcc ? "accept" : "drop"}`, `drop ${comment}`];
   return [
-    ...(hasIcc ? [`iifname "${name}" accept`] : []),
+    // Also by published ports: whether such packets leave the bridge at all depends on settings of the host.
+    `iifname "${name}" ${hasIcc ? "accept" : "drop"}`,
     "ct status dnat accept",
-    ...(hasIcc ? [] : [`iifname "${name}" drop`]),
     ...open.map(isOpenTo),
     ...routed.map((family) => ping[family]),
     ...(routed.length > 0 ? ["jump opened"] : []),

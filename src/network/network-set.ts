@@ -101,10 +101,10 @@ export class NetworkSet {
     for (const driver of damaged) driver.open();
   }
 
-  /** Has the rules of all networks in force. */
+  /** Has the rules of all networks that stand in the kernel in force. */
   async enforce(): Promise<void> {
     const { firewall } = this.#options;
-    const drivers = this.list().flatMap(({ id }) => this.driverOf(id) ?? []);
+    const drivers = this.standing().flatMap(({ id }) => this.driverOf(id) ?? []);
     firewall.setNetworks(drivers.flatMap(({ rules }) => rules ?? []));
     await firewall.ensure();
   }

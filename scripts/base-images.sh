@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes root file systems from Debian packages, for a machine that no registry answers: no network but Debian's mirror
-# is needed. Usage: base-images.sh busybox|debian; prints the path of the tar, kept in the cache folder.
+# is needed. Usage: base-images.sh busybox|debian|services; prints the path of the tar, kept in the cache folder.
 . "$(dirname "$0")/common.sh"
 need_root "bash scripts/base-images.sh $*"
 mkdir -p "$CACHE"
@@ -31,8 +31,29 @@ make_debian() {
     bookworm "$1/image.tar" $mirror >&2
 }
 
-name=${1:?which image: busybox or debian}
-[ "$name" = busybox ] || [ "$name" = debian ] || die "no such base image: $name (there are busybox and debian)"
+# debian with nginx, MariaDB and PHP in it, none of them set up
+make_services() {
+  local root=$1/root
+  mkdir "$root"
+  tar -C "$root" -xf "$(bash scripts/base-images.sh debian)"
+  cp /etc/resolv.conf "$root/etc/resolv.conf"
+  # no service is started while packages are installed
+  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+  chmod 755 "$root/usr/sbin/policy-rc.d"
+  chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C sh -euc '
+    apt-get update -q
+    apt-get install -qy --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \
+      nginx-light mariadb-server-core mariadb-client-core php-cli php-fpm php-mysql systemd-standalone-tmpfiles
+    apt-get clean
+    useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin mysql
+    install -d -o mysql -g mysql /var/lib/mysql /run/mysqld
+    mkdir -p /run/php' >"$1/log" 2>&1 || { cat "$1/log" >&2; return 1; }
+  rm -rf "$root"/var/lib/apt/lists/* "$root/etc/resolv.conf" "$root/usr/sbin/policy-rc.d"
+  tar -C "$root" --sort=name --numeric-owner -cf "$1/image.tar" .
+}
+
+name=${1:?which image: busybox, debian or services}
+declare -F "make_$name" >/dev/null || die "no such base image: $name (there are busybox, debian and services)"
 if ! [ -s "$CACHE/$name.tar" ]; then
   work=$(mktemp -d "$CACHE/$name.XXXXXX")
   trap 'rm -rf "$work"' EXIT

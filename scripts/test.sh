@@ -7,6 +7,7 @@ ensure_debian docker-registry=docker-registry openssl=openssl skopeo=skopeo /usr
 /usr/bin/python3 -c 'import docker' 2>/dev/null || ensure_debian none=python3-docker
 bash scripts/base-images.sh busybox >/dev/null
 bash scripts/base-images.sh debian >/dev/null
+bash scripts/base-images.sh services >/dev/null
 export DARSE_TEST_DOCKER
 DARSE_TEST_DOCKER=$(bash scripts/docker-cli.sh)
 

@@ -1,6 +1,7 @@
 import { accessSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "bun:test";
+import { FIXTURES } from "./engine.ts";
 
 type Need =
   | "root"
@@ -12,7 +13,8 @@ type Need =
   | "docker-cli"
   | "docker-registry"
   | "openssl"
-  | "skopeo";
+  | "skopeo"
+  | "services";
 
 const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
   crun: "crun",
@@ -41,6 +43,7 @@ export function needs(
 function isMet(need: Need): boolean {
   if (need === "root") return process.getuid?.() === 0;
   if (need === "overlay") return process.getuid?.() === 0;
+  if (need === "services") return exists(join(FIXTURES, "services.tar"));
   const program = PROGRAM[need];
   return (
     program !== undefined &&

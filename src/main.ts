@@ -24,9 +24,22 @@ async function registry(args: readonly string[]): Promise<number> {
   const { runRegistry } = await import("#registry-server/main.ts");
   const { verifyBcrypt } = await import("#linux/password.ts");
   const { openKernel } = await import("#linux/real-kernel.ts");
+  const { RegistryClient } = await import("#registry/registry-client.ts");
+  const { HOST_FOLDERS } = await import("#registry/settings.ts");
+  const { proxiesFrom } = await import("#registry/proxy.ts");
   return await runRegistry(args, {
     verifyPassword: verifyBcrypt,
     lock: (path) => openKernel().flock(path),
+    connect: ({ domain, credentials, isInsecure }) =>
+      new RegistryClient({
+        domain,
+        credentials: credentials && { kind: "password", ...credentials },
+        settings: {
+          hostFolders: HOST_FOLDERS,
+          insecure: isInsecure ? [domain] : [],
+          proxies: proxiesFrom(process.env),
+        },
+      }),
   });
 }
 

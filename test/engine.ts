@@ -68,6 +68,8 @@ export class TestEngine implements AsyncDisposable {
   readonly runFolder: string;
   readonly socket: string;
   readonly bridge: string;
+  /** Of the daemon, beside those that give it its place; set by `prepare`. */
+  readonly flags: string[] = [];
   #daemon: ChildProcess | undefined;
 
   private constructor(folder: string) {
@@ -116,6 +118,7 @@ export class TestEngine implements AsyncDisposable {
       "--bridge",
       this.bridge,
       "--debug",
+      ...this.flags,
     ];
     const daemon = spawn(command[0] ?? DARSE, command.slice(1), {
       stdio: ["ignore", log.fd, log.fd],

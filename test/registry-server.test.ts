@@ -8,6 +8,7 @@ import { DARSE, run, TestEngine } from "./engine.ts";
 import { type Certificate, TestAuthority } from "./fixtures/certificates.ts";
 import { type DarseRegistry, startDarseRegistry } from "./fixtures/darse-registry.ts";
 import { startDockerRegistry } from "./fixtures/docker-registry.ts";
+import { startTokenServer, TOKEN_ISSUER, TOKEN_SERVICE } from "./fixtures/token-server.ts";
 import { type MadeLayout, writeOciLayout } from "./fixtures/oci-layout.ts";
 import { needs } from "./needs.ts";
 
@@ -286,3 +287,62 @@ engine(
   },
   60_000,
 );
+
+copying(
+  "a cache serves what docker-registry has, and goes on when that is gone",
+  async () => {
+    await using folder = await temporary();
+    const layout = await writeOciLayout(join(folder.path, "layout"));
+    const root = join(folder.path, "cache");
+    {
+      await using theirs = await startDockerRegistry({ user: USER });
+      const creds = ["--dest-tls-verify=false", `--dest-creds=${USER.name}:${USER.password}`];
+      await copy(`oci:${layout.folder}:latest`, `docker://${theirs.host}/team/app:v1`, layout, creds);
+      const password = join(folder.path, "password");
+      await writeFile(password, `${USER.password}\n`);
+      const args = [
+        "--upstream",
+        theirs.host,
+        "--upstream-user",
+        USER.name,
+        "--upstream-password-file",
+        password,
+      ];
+      await using cache = await startDarseRegistry({ root, args });
+      const back = `oci:${join(folder.path, "one")}:latest`;
+      await copy(`docker://${cache.host}/team/app:v1`, back, layout, ["--src-tls-verify=false"]);
+      expect((await fetch(`http://${cache.host}/v2/team/none/manifests/v1`)).status).toBe(404);
+      expect(
+        (await fetch(`http://${cache.host}/v2/team/app/blobs/uploads/`, { method: "POST" })).status,
+      ).toBe(405);
+    }
+    // nobody listens there any more
+    await using alone = await startDarseRegistry({ root, args: ["--upstream", "127.0.0.1:1"] });
+    const back = `oci:${join(folder.path, "two")}:latest`;
+    await copy(`docker://${alone.host}/team/app:v1`, back, layout, ["--src-tls-verify=false"]);
+  },
+  60_000,
+);
+
+needs("openssl", "skopeo")("tokens of a server elsewhere let in whom it says", async () => {
+  await using folder = await temporary();
+  using authority = await TestAuthority.create();
+  const signer = await authority.issue("signer");
+  await using tokens = await startTokenServer({ user: USER, signer });
+  const args = [
+    ["--token-realm", tokens.realm],
+    ["--token-service", TOKEN_SERVICE],
+    ["--token-issuer", TOKEN_ISSUER],
+    ["--token-roots", authority.own.certificatePath],
+  ].flat();
+  await using registry = await startDarseRegistry({ args });
+  const layout = await writeOciLayout(join(folder.path, "layout"));
+  const creds = ["--dest-tls-verify=false", `--dest-creds=${USER.name}:${USER.password}`];
+  await copy(`oci:${layout.folder}:latest`, `docker://${registry.host}/team/app:v1`, layout, creds);
+  expect(tokens.seen.flatMap(({ scopes }) => scopes)).toContain("repository:team/app:pull,push");
+  const anonymous = await fetch(`http://${registry.host}/v2/team/app/tags/list`);
+  expect([anonymous.status, anonymous.headers.get("www-authenticate")]).toEqual([
+    401,
+    `Bearer realm="${tokens.realm}",service="${TOKEN_SERVICE}",scope="repository:team/app:pull"`,
+  ]);
+});

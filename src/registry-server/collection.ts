@@ -15,6 +15,8 @@ export interface CollectionsOptions {
   /** Every so often; never by itself when absent. */
   readonly intervalMs: number | undefined;
   readonly withUntagged: boolean;
+  /** A cache drops what nobody has asked for in so long. */
+  readonly unusedMs?: number | undefined;
 }
 
 /** Abandoned uploads are looked for this often, or as often as they expire. */
@@ -49,10 +51,13 @@ export class Collections implements AsyncDisposable {
 
   /** Collects when the collections before this one have ended. */
   async collect(wish: CollectionWish): Promise<Collected> {
-    const { storage, log, uploadExpiryMs } = this.#options;
+    const { storage, log, uploadExpiryMs, unusedMs } = this.#options;
+    const unusedBefore = unusedMs === undefined ? undefined : storage.now() - unusedMs;
     const work = this.#last
       .catch(() => undefined)
-      .then(() => new Collector(storage).collect({ ...wish, uploadExpiryMs }, this.#stop.signal));
+      .then(() =>
+        new Collector(storage).collect({ ...wish, uploadExpiryMs, unusedBefore }, this.#stop.signal),
+      );
     this.#last = work;
     const collected = await work;
     if (!wish.isDryRun) {

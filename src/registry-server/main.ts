@@ -3,7 +3,8 @@ import { EngineError, errorMessage } from "#base/errors.ts";
 import { jsonLogger } from "#base/log.ts";
 import { collectGarbage, GC_FLAGS, GC_USAGE } from "./gc.ts";
 import { logLevel, parseFlags, REGISTRY_USAGE } from "./options.ts";
-import { type Doors, SERVE_FLAGS, SERVE_USAGE, serve } from "./serve.ts";
+import { type Doors, serve } from "./serve.ts";
+import { SERVE_FLAGS, SERVE_USAGE } from "./serve-flags.ts";
 
 /** `darse registry …`: the registry's own commands. Resolves to the exit code. */
 export async function runRegistry([command, ...args]: readonly string[], doors: Doors): Promise<number> {

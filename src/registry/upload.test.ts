@@ -202,3 +202,59 @@ test("upload() has a blob mounted where it is told from where, and sends it wher
   await client.upload("app", KNOWN, { ...OPTIONS, mountFrom: "elsewhere" }, NO_SIGNAL);
   expect(methods(registry)).toEqual(["POST", "POST", "DELETE", "POST", "PUT"]);
 });
+
+test("a registry that says it stored something else is corrupt (case 28)", async () => {
+  await using registry = await FakeRegistry.start();
+  const lie = { "Docker-Content-Digest": digestOf("something else") };
+  registry.misbehave(({ method }, response) => {
+    if (method !== "PUT") return false;
+    response.req.resume().on("end", () => response.writeHead(201, lie).end());
+    return true;
+  });
+  const client = new RegistryClient({ domain: registry.host });
+  expect((await failure(client.upload("app", KNOWN, OPTIONS, NO_SIGNAL))).kind).toBe("corrupt");
+  const manifest = { bytes: Buffer.from("{}"), mediaType: "application/json" };
+  expect((await failure(client.putManifest("app", "1", manifest, NO_SIGNAL))).kind).toBe("corrupt");
+});
+
+test("an upload that gets nowhere is given up", async () => {
+  await using registry = await FakeRegistry.start();
+  registry.misbehave(({ method, contentLength, path }, response) => {
+    const isWhole = method === "PUT" && contentLength !== "0";
+    if (!isWhole && method !== "PATCH") return false;
+    const there = { Location: path, Range: "0-0" };
+    response.req.resume().on("end", () => response.writeHead(isWhole ? 413 : 202, there).end());
+    return true;
+  });
+  const client = new RegistryClient({ domain: registry.host });
+  const error = await failure(client.upload("app", KNOWN, OPTIONS, NO_SIGNAL));
+  expect([error.kind, error.message.includes("stays at byte 0")]).toEqual(["unavailable", true]);
+});
+
+test("a list of tags is read page by page, never from another host", async () => {
+  await using registry = await FakeRegistry.start();
+  const manifest = { mediaType: "application/json" };
+  for (const tag of ["a", "b", "c"]) registry.manifest("app", Buffer.from(tag), { ...manifest, tag });
+  const client = new RegistryClient({ domain: registry.host });
+  expect(await client.tags("app", NO_SIGNAL)).toEqual(["a", "b", "c"]);
+  const headers = { Link: '<http://127.0.0.1:1/v2/app/tags/list?last=a>; rel="next"' };
+  registry.misbehave(answering("/tags/list", '{"tags":["a"]}', { headers }));
+  expect((await failure(client.tags("app", NO_SIGNAL))).kind).toBe("forbidden");
+});
+
+test("referrers come from the registry's own list where it keeps one", async () => {
+  await using registry = await FakeRegistry.start({ listsReferrers: true });
+  const client = new RegistryClient({ domain: registry.host });
+  const subject = digestOf("subject");
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const document = {
+    schemaVersion: 2,
+    subject: { mediaType, digest: subject, size: 7 },
+    artifactType: "a/b",
+  };
+  const bytes = Buffer.from(JSON.stringify(document));
+  await client.putManifest("app", digestOf(bytes), { bytes, mediaType }, NO_SIGNAL);
+  const found = await client.referrers("app", subject, {}, NO_SIGNAL);
+  expect(found.map(({ digest }) => digest)).toEqual([digestOf(bytes)]);
+  expect(registry.findManifest("app", subject.replace(":", "-"))).toBeUndefined();
+});

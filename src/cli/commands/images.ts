@@ -38,7 +38,7 @@ export const images = command({
     const query = { all: flags.all, digests: flags.digests, manifests: flags.tree };
     const listed = await context.client.images.list(query, filters);
     const hasDangling = flags.all || (filters["dangling"] ?? ["false"]).some((value) => !isOff(value));
-    const found = listed.filter((image) => hasDangling || image.RepoTags.length > 0);
+    const found = listed.filter((image) => hasDangling || tagsOf(image).length > 0);
     if (flags.tree) {
       const { imageTree } = await import("../format/image-tree.ts");
       const width = context.out.isTerminal ? context.out.columns() : undefined;
@@ -113,6 +113,11 @@ interface Name {
 
 const NONE = "<none>";
 
+/** Older engines write what has no tag as `<none>:<none>`, or as nothing. */
+function tagsOf({ RepoTags }: ImageSummary): string[] {
+  return (RepoTags ?? []).filter((reference) => reference !== `${NONE}:${NONE}`);
+}
+
 /** One row for each tag (and, where digests are shown, for each digest without a tag) of an image. */
 export function imageRows(image: ImageSummary, options: RowOptions): Row[] {
   const digests = new Map<string, string>();
@@ -120,13 +125,11 @@ export function imageRows(image: ImageSummary, options: RowOptions): Row[] {
     const [repository = "", digest = ""] = reference.split("@");
     if (repository !== NONE) digests.set(repository, digest);
   }
-  const names: Name[] = (image.RepoTags ?? [])
-    .filter((reference) => reference !== `${NONE}:${NONE}`)
-    .map((reference) => {
-      const colon = reference.lastIndexOf(":");
-      const repository = reference.slice(0, colon);
-      return { repository, tag: reference.slice(colon + 1), digest: digests.get(repository) ?? NONE };
-    });
+  const names: Name[] = tagsOf(image).map((reference) => {
+    const colon = reference.lastIndexOf(":");
+    const repository = reference.slice(0, colon);
+    return { repository, tag: reference.slice(colon + 1), digest: digests.get(repository) ?? NONE };
+  });
   const tagged = new Set(names.map(({ repository }) => repository));
   for (const [repository, digest] of digests) {
     if (!tagged.has(repository)) names.push({ repository, tag: NONE, digest });

@@ -72,7 +72,7 @@ function toTree(image: ImageSummary): TreeImage {
     return [{ platform, details: manifestDetails(manifest, data.Containers.length > 0) }];
   });
   return {
-    names: image.RepoTags.toSorted(),
+    names: (image.RepoTags ?? []).toSorted(),
     details: {
       id: image.Id,
       diskBytes: image.Size,

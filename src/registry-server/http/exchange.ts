@@ -35,6 +35,7 @@ export class Exchange {
   readonly url: URL;
   /** As sent, percent-encoded, without the query. */
   readonly path: string;
+  readonly remoteAddress: string;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #options: ExchangeOptions;
@@ -47,6 +48,7 @@ export class Exchange {
     this.#request = request;
     this.#response = response;
     this.#options = options;
+    this.remoteAddress = request.socket.remoteAddress ?? "";
     this.method = request.method ?? "";
     const target = request.url ?? "/";
     const mark = target.indexOf("?");
@@ -73,10 +75,6 @@ export class Exchange {
     return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   }
 
-  get remoteAddress(): string {
-    return this.#request.socket.remoteAddress ?? "";
-  }
-
   get status(): number {
     return this.#response.statusCode;
   }
@@ -87,10 +85,12 @@ export class Exchange {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      this.#request.destroy();
+      this.#giveUp();
     }, this.#options.idleMs);
     try {
-      for await (const chunk of this.#request as AsyncIterable<Uint8Array>) {
+      for await (const chunk of this.#request.iterator({
+        destroyOnReturn: false,
+      }) as AsyncIterable<Uint8Array>) {
         this.received += chunk.byteLength;
         yield chunk;
         timer.refresh();
@@ -148,6 +148,13 @@ export class Exchange {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Answers before the connection ends: cut without one, it would pass for a success. */
+  #giveUp(): void {
+    if (!this.#response.headersSent)
+      this.#response.writeHead(408, { Connection: "close", "Content-Length": "0" });
+    this.#response.end(() => this.#request.destroy());
   }
 
   #leavesBody(): boolean {

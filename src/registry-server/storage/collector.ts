@@ -13,6 +13,8 @@ export interface CollectionOptions {
   readonly withUntagged: boolean;
   /** Only says what would go. */
   readonly isDryRun: boolean;
+  /** Manifests that nobody has asked for since go, tagged or not: what a cache does. Epoch milliseconds. */
+  readonly unusedBefore?: number | undefined;
   /** Uploads into which nothing has come for so long are dropped. */
   readonly uploadExpiryMs: number;
 }
@@ -52,6 +54,9 @@ export class Collector {
       signal.throwIfAborted();
       if (!options.isDryRun)
         collected.uploads += await uploads.expire(repository, now() - options.uploadExpiryMs);
+      if (options.unusedBefore !== undefined && !options.isDryRun) {
+        collected.manifests += await this.#sweepUnused(repository, options.unusedBefore);
+      }
       const pass = { repository, before, isDryRun: options.isDryRun };
       const dead = options.withUntagged ? await this.#sweepUntagged(pass) : new Set<Digest>();
       collected.manifests += dead.size;
@@ -62,6 +67,18 @@ export class Collector {
     }
     await this.#sweepBlobs({ before, isDryRun: options.isDryRun, live }, collected, signal);
     return collected;
+  }
+
+  async #sweepUnused(repository: RepositoryName, before: number): Promise<number> {
+    const { layout, manifests } = this.#storage;
+    let swept = 0;
+    for await (const digest of listLinks(layout.revisions(repository))) {
+      const usedAt = await linkTime(layout.revision(repository, digest));
+      if (usedAt === undefined || usedAt >= before) continue;
+      await manifests.remove(repository, digest);
+      swept++;
+    }
+    return swept;
   }
 
   /** Removes the manifests that no tag reaches, by an index or as the subject's referrer, and gives their digests. */

@@ -19,6 +19,7 @@ import type { RepositoryName, Tag, UploadId } from "../names.ts";
  *   .darse/lock            held by the server of this folder
  *   .darse/control.sock    where `darse registry gc` finds it
  *   .darse/aside/          files on their way to their names
+ *   .darse/incoming/       blobs on their way from an upstream registry, which may be gone on with
  */
 
 /** The folders below are for the registry's own user. */
@@ -32,6 +33,7 @@ export class Layout {
   readonly repositories: string;
   readonly own: string;
   readonly aside: string;
+  readonly incoming: string;
   readonly lock: string;
   readonly controlSocket: string;
 
@@ -41,12 +43,17 @@ export class Layout {
     this.repositories = join(root, "docker/registry/v2/repositories");
     this.own = join(root, ".darse");
     this.aside = join(this.own, "aside");
+    this.incoming = join(this.own, "incoming");
     this.lock = join(this.own, "lock");
     this.controlSocket = join(this.own, "control.sock");
   }
 
   blob(digest: Digest): string {
     return join(this.blobs, algorithmOf(digest), digestHex(digest).slice(0, 2), digestHex(digest), "data");
+  }
+
+  part(digest: Digest): string {
+    return join(this.incoming, `${algorithmOf(digest)}-${digestHex(digest)}.part`);
   }
 
   repository(name: RepositoryName): string {

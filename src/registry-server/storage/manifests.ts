@@ -18,6 +18,8 @@ export interface ManifestPush {
   /** The digest that it was pushed by, when it was. */
   readonly digest: Digest | undefined;
   readonly tags: readonly Tag[];
+  /** What it names may come later: a cache gets it when it is asked for. */
+  readonly isCached?: boolean;
 }
 
 export interface ManifestsParts {
@@ -63,13 +65,20 @@ export class Manifests {
    *
    * @throws {Fault} DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, DENIED
    */
-  async push({ repository, bytes, facts, digest: wanted, tags }: ManifestPush): Promise<Digest> {
+  async push({
+    repository,
+    bytes,
+    facts,
+    digest: wanted,
+    tags,
+    isCached = false,
+  }: ManifestPush): Promise<Digest> {
     const digest = wanted === undefined ? digestOf(bytes) : digestBy(wanted, bytes);
     if (wanted !== undefined && wanted !== digest) {
       throw new Fault("DIGEST_INVALID", `the manifest has the digest ${digest}, not ${wanted}`);
     }
     return await this.#repositories.run(repository, async () => {
-      await this.#checkContents(repository, facts);
+      if (!isCached) await this.#checkContents(repository, facts);
       await this.#usage.admit(repository, digest, bytes.byteLength);
       const isNew = await this.#blobs.writeBytes(bytes, digest);
       const revision = this.#layout.revision(repository, digest);

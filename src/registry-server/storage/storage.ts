@@ -1,10 +1,12 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type Clock, systemClock } from "#base/clock.ts";
 import { KeyedLock } from "#base/lock.ts";
 import { ensureDurableFolder } from "#store/durable-file.ts";
 import { Blobs } from "./blobs.ts";
 import { Layers } from "./layers.ts";
 import { FOLDER_MODE, Layout } from "./layout.ts";
+import { namesIn } from "./links.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import { Manifests } from "./manifests.ts";
 import { Uploads } from "./uploads.ts";
@@ -53,9 +55,17 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   return { ...parts, layers, manifests, uploads, reader: new ManifestReader(layout, blobs), graceMs, now };
 }
 
+/** A part of a blob from upstream that nobody has come back to for so long is dropped at start. */
+const PART_LIFE_MS = 7 * 24 * 60 * 60 * 1000;
+
 /** What was on its way when a process died is worthless. */
 async function prepare(layout: Layout): Promise<void> {
-  for (const folder of [layout.blobs, layout.repositories]) await ensureDurableFolder(folder, FOLDER_MODE);
+  for (const folder of [layout.blobs, layout.repositories, layout.incoming])
+    await ensureDurableFolder(folder, FOLDER_MODE);
   await rm(layout.aside, { recursive: true, force: true });
   await mkdir(layout.aside, { recursive: true, mode: FOLDER_MODE });
+  for (const name of await namesIn(layout.incoming)) {
+    const path = join(layout.incoming, name);
+    if ((await stat(path)).mtimeMs < Date.now() - PART_LIFE_MS) await rm(path);
+  }
 }

@@ -80,14 +80,16 @@ export class Uploads {
    * @throws {Fault} RANGE_INVALID when the chunk is not the next one, SIZE_INVALID, DENIED
    */
   async append(repository: RepositoryName, id: UploadId, chunk: Chunk): Promise<number> {
-    return await this.#locks.run(id, async () => {
-      checkNext(chunk.range, await this.offset(repository, id));
-      const seen = this.#sessions.get(id)?.digester;
-      await using ingest = await Ingest.resume(this.#data(repository, id), {}, seen);
-      this.#remember(id, { digester: ingest.digester });
-      await this.#take({ repository, id, ingest }, chunk);
-      return ingest.offset;
-    });
+    return await this.#locks.run(id, () =>
+      this.#orDrop(repository, id, async () => {
+        checkNext(chunk.range, await this.offset(repository, id));
+        const seen = this.#sessions.get(id)?.digester;
+        await using ingest = await Ingest.resume(this.#data(repository, id), {}, seen);
+        this.#remember(id, { digester: ingest.digester });
+        await this.#take({ repository, id, ingest }, chunk);
+        return ingest.offset;
+      }),
+    );
   }
 
   /**
@@ -102,9 +104,9 @@ export class Uploads {
   ): Promise<void> {
     await this.#locks.run(id, async () => {
       checkNext(blob.range, await this.offset(repository, id));
-      const size = await this.#adopt({ repository, id }, blob);
+      const stored = await this.#orDrop(repository, id, () => this.#adopt({ repository, id }, blob));
       await this.#options.layers.link(repository, blob.digest);
-      this.#options.usage.added(repository, blob.digest, size);
+      this.#options.usage.added(repository, blob.digest, stored);
       await this.#drop(repository, id);
     });
   }
@@ -155,8 +157,20 @@ export class Uploads {
       return { size: ingest.offset, isNew: await this.#options.blobs.adopt(ingest, blob.digest) };
     } catch (error) {
       if (!EngineError.is(error, "corrupt")) throw error;
-      await this.#drop(repository, id);
       throw new Fault("DIGEST_INVALID", error.message, { cause: error });
+    }
+  }
+
+  /** An upload that cannot become a blob, however it goes on, makes room at once. */
+  async #orDrop<T>(repository: RepositoryName, id: UploadId, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const isHopeless =
+        error instanceof Fault &&
+        (error.code === "DENIED" || error.code === "DIGEST_INVALID" || error.status === 413);
+      if (isHopeless) await this.#drop(repository, id);
+      throw error;
     }
   }
 

@@ -56,7 +56,8 @@ export class Usage {
   /** @throws {Fault} DENIED when `bytes` more for a blob that the repository has not are too many */
   async admit(repository: RepositoryName, digest: Digest, bytes: number): Promise<void> {
     const owned = await this.#ownedBy(repository);
-    if (!owned?.has(digest)) this.#check(repository, bytes);
+    const isHere = (await this.#blobs.size(digest)) !== undefined;
+    this.#check(repository, { total: isHere ? 0 : bytes, own: owned?.has(digest) ? 0 : bytes });
   }
 
   /** An upload has so many bytes now. @throws {Fault} DENIED when they are too many */
@@ -65,7 +66,7 @@ export class Usage {
     const upload = this.#uploads.get(id);
     if (upload === undefined) this.#uploads.set(id, { repository, bytes });
     else upload.bytes = bytes;
-    this.#check(repository, 0);
+    this.#check(repository, { total: 0, own: 0 });
   }
 
   /** The upload has become a blob, or has been dropped. */
@@ -94,17 +95,17 @@ export class Usage {
     this.#blobCount--;
   }
 
-  #check(repository: RepositoryName, bytes: number): void {
+  #check(repository: RepositoryName, more: { readonly total: number; readonly own: number }): void {
     const { totalBytes, repositoryBytes } = this.#quotas;
     const uploads = [...this.#uploads.values()];
-    const total = sum(uploads.map((upload) => upload.bytes)) + this.#totalBytes + bytes;
+    const total = sum(uploads.map((upload) => upload.bytes)) + this.#totalBytes + more.total;
     if (totalBytes !== undefined && total > totalBytes) {
       throw new Fault("DENIED", `the registry is full: its quota is ${humanSize(totalBytes)}`);
     }
     if (repositoryBytes === undefined) return;
     const own = uploads.filter((upload) => upload.repository === repository).map((upload) => upload.bytes);
     const held = sum(this.#repositories.get(repository)?.values() ?? []);
-    if (sum(own) + held + bytes > repositoryBytes) {
+    if (sum(own) + held + more.own > repositoryBytes) {
       throw new Fault("DENIED", `${repository} is full: its quota is ${humanSize(repositoryBytes)}`);
     }
   }

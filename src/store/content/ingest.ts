@@ -75,6 +75,11 @@ export class Ingest implements AsyncDisposable {
     return this.#digester.size;
   }
 
+  /** Bytes that are in the file, for who reads it meanwhile; the rest of `offset` is gathered still. */
+  get written(): number {
+    return this.offset - this.#buffered;
+  }
+
   /** Takes the next bytes; they are copied, the caller may reuse them. @throws {EngineError} corrupt when they are too many */
   async append(chunk: Uint8Array): Promise<void> {
     this.#digester.update(chunk);

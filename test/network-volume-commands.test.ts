@@ -35,6 +35,10 @@ async function tell(teller: Name, story: readonly string[]): Promise<Line[]> {
       .replaceAll(subnet, "10.S")
       .replaceAll(/\b([0-9a-f]{64}|[0-9a-f]{12})\b/g, "ID")
       .replaceAll(/^(docker|darse): |(?<=Run ')(docker|darse)/gm, "PROGRAM")
+      .replaceAll(/(?<=127\.0\.0\.1:)\d{4,5}\b/g, "PORT")
+      // what is not there is called in other words by newer ones
+      .replaceAll(/no public port '(\d+)(\/tcp)?'/gi, "no public port $1")
+      .replaceAll(/^Error: /gm, "")
       // docker 28 and older say so after their errors
       .replaceAll(/^exit status \d\n/gm, "");
   for (const command of story) {
@@ -60,7 +64,7 @@ const stories: [string, string[]][] = [
       "network ls --filter name=@ --format {{.Name}}|{{.Driver}}|{{.Internal}}|{{.IPv6}}|{{.Scope}}",
       "run -d --name @-a --network name=@,alias=front,ip=10.S.0.7,mac-address=02:42:0a:00:00:07 busybox sleep 60",
       "inspect @-a -f {{range~.NetworkSettings.Networks}}{{.IPAddress}}|{{.MacAddress}}{{end}}",
-      "run --rm --network @ busybox sh -c ping~-c~1~-W~5~10.S.0.7~|~grep~-c~seq=0",
+      "run --rm --network @ busybox sh -c ping~-c~1~-W~5~front~|~grep~-c~seq=0",
       "network connect --alias other @-two @-a",
       "inspect @-a -f {{len~.NetworkSettings.Networks}}",
       "!network rm @ @-two",
@@ -71,6 +75,18 @@ const stories: [string, string[]][] = [
       "network rm @",
       "!network rm @",
       "network rm -f @",
+    ],
+  ],
+  [
+    "ports and links say where a container is",
+    [
+      "run -d --name @-web -p 127.0.0.1::80 -p 127.0.0.1::81/udp busybox sleep 60",
+      "port @-web",
+      "port @-web 80",
+      "port @-web 81/udp",
+      "!port @-web 82",
+      "run --rm --link @-web:data busybox sh -c grep~-c~data~/etc/hosts",
+      "rm -f @-web",
     ],
   ],
   [
@@ -139,3 +155,19 @@ for (const [name, story] of stories) {
     expect(lines.map(({ code }) => code === 0)).toEqual(story.map((command) => !command.startsWith("!")));
   });
 }
+
+told("ports shows who reaches what of a container", async () => {
+  await engine.darse(["run", "-d", "--name", "seen", "-p", "127.0.0.1::80", "busybox", "sleep", "60"]);
+  const format = "{{.Container}}|{{.Port}}|{{.Loopback}}|{{.Outside}}";
+  const { stdout } = await engine.darse(["ports", "--format", format, "seen"]);
+  expect(stdout).toBe("seen|80/tcp|open|-\n");
+  const table = await engine.darse(["ports"]);
+  expect(table.stdout).toMatch(
+    /^CONTAINER +PORT +PUBLISHED AT .*\nseen +80\/tcp +127\.0\.0\.1:\d+ +open +- /,
+  );
+  expect(await engine.darse(["ports", "nosuch"])).toMatchObject({
+    code: 1,
+    stderr: "No such running container: nosuch\n",
+  });
+  await engine.darse(["rm", "-f", "seen"]);
+});

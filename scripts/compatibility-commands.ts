@@ -115,16 +115,16 @@ function judge(peer: PeerCommand, own: ReadonlyMap<string, Command>): string {
   const open = lacking(peer, own);
   const [first] = open;
   if (first === undefined) return DONE;
-  const why = [...new Set(open.map(reasonFor))].join("; ");
-  if (first === peer.path) return why;
+  const reasons = [...new Set(open.map(reasonFor))];
+  if (first === peer.path) return reasons.map(({ state, why }) => `${state}: ${why}`).join("; ");
   const flags = open.map((name) => `\`${name.slice(peer.path.length + 1)}\``).join(" and ");
-  return `${DONE} without ${flags}: ${why}`;
+  return `${DONE} without ${flags}: ${reasons.map(({ why }) => why).join("; ")}`;
 }
 
-function reasonFor(name: string): string {
+function reasonFor(name: string): Reason {
   const reason = REASONS.find(({ pattern }) => pattern.test(name));
   if (!reason) throw new Error(`ours has no "${name}", and there is no reason: give one in REASONS`);
-  return `${reason.state}: ${reason.why}`;
+  return reason;
 }
 
 /** Reasons that stand for nothing any more. */

@@ -30,6 +30,7 @@ export const libc = dlopen("libc.so.6", {
   lseek: { args: ["i32", "i64", "i32"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
   fstatfs: { args: ["i32", "ptr"], returns: "i32" },
+  memfd_create: { args: ["cstring", "u32"], returns: "i32" },
   fcntl: { args: ["i32", "i32", "u64"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },

@@ -2,28 +2,40 @@ import { closeSync, constants, existsSync, openSync, rmSync, unlinkSync, writeSy
 import { basename, join } from "node:path";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { run } from "#linux/process.ts";
+import { SealedProgram } from "#linux/sealed-program.ts";
 import type { LinuxResources } from "#oci/runtime-spec.ts";
 
 /** The longest that one call of the runtime may take before it is given up. */
 const DEADLINE_MS = 30_000;
 
 /** An OCI runtime's command line, and the short cuts that crun's state allows. */
-export class OciRuntime {
-  readonly path: string;
+export class OciRuntime implements Disposable {
+  readonly #program: string;
+  readonly #sealed: SealedProgram | undefined;
   /** Where it keeps its state. */
   readonly root: string;
   /** Whether the layout of its state is the one we know; any other runtime is asked by its command line. */
   readonly #isCrun: boolean;
 
   constructor(path: string, root: string) {
-    this.path = path;
+    this.#program = path;
     this.root = root;
     this.#isCrun = basename(path) === "crun";
+    this.#sealed = this.#isCrun ? new SealedProgram(path) : undefined;
+  }
+
+  /** What is run: of crun a copy in memory, from which it need not start twice. */
+  get path(): string {
+    return this.#sealed?.path ?? this.#program;
   }
 
   /** Whether it takes a compiled seccomp filter, and leaves its own where we find it. */
   get takesFilters(): boolean {
     return this.#isCrun;
+  }
+
+  [Symbol.dispose](): void {
+    this.#sealed?.[Symbol.dispose]();
   }
 
   /**

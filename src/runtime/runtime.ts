@@ -239,6 +239,8 @@ export class Runtime {
   /** Removes what only containers need, if there is none. Containers that run are left as they are. */
   close(): void {
     this.#cgroups.removeParents();
+    for (const runtime of this.#runtimes.values()) runtime[Symbol.dispose]();
+    this.#runtimes.clear();
   }
 
   #killLeftovers(id: string): void {

@@ -22,12 +22,17 @@ async function written(reply: Reply, pace: () => Promise<void> = async () => und
 const bytes = (progress: Progress, current: number): void =>
   progress({ kind: "status", status: "Downloading", id: "a", bytes: { current, total: 100 } });
 
-test("lines come as they were told", async () => {
+test("lines come as they were told; those of a layer have a place on the screen, the headline has none", async () => {
   const reply = await progressReply(async (progress) => {
-    progress({ kind: "status", status: "Pulling", id: "1" });
+    progress({ kind: "status", status: "Pulling from library/a", id: "1" });
+    progress({ kind: "status", status: "Waiting", id: "abc" });
     progress({ kind: "stream", text: "done\n" });
   });
-  expect(await written(reply)).toEqual([{ status: "Pulling", id: "1" }, { stream: "done\n" }]);
+  expect(await written(reply)).toEqual([
+    { status: "Pulling from library/a", id: "1" },
+    { status: "Waiting", progressDetail: {}, id: "abc" },
+    { stream: "done\n" },
+  ]);
 });
 
 test("of one layer's byte counts a slow client gets the newest, and all other lines", async () => {
@@ -38,7 +43,7 @@ test("of one layer's byte counts a slow client gets the newest, and all other li
   });
   expect(await written(reply)).toEqual([
     { status: "Downloading", id: "a", progressDetail: { current: 50, total: 100 } },
-    { status: "Download complete", id: "a" },
+    { status: "Download complete", id: "a", progressDetail: {} },
     { status: "Downloading", id: "a", progressDetail: { current: 60, total: 100 } },
   ]);
 });

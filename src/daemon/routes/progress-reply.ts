@@ -45,7 +45,10 @@ function encodeProgress(line: ProgressLine): ProgressMessage {
   if (line.kind === "stream") return { stream: line.text };
   if (line.kind === "aux") return { progressDetail: {}, aux: line.value };
   const { id, status, bytes } = line;
-  return { status, ...(bytes && { progressDetail: bytes }), ...(id !== undefined && { id }) };
+  if (id === undefined) return { status };
+  // What a layer goes through has a place of its own on a client's screen, which this field gives it; the headline has none.
+  const isHeadline = status.startsWith("Pulling from ");
+  return { status, ...(!isHeadline && { progressDetail: bytes ?? {} }), id };
 }
 
 function encodeLine(message: ProgressMessage): string {

@@ -23,6 +23,10 @@ export const LAN = `198.${18 + ((RUN >> 8) % 2)}.${RUN % 256}`;
 export const INSIDE = `10.${240 + ((RUN >> 8) % 16)}.${RUN % 256}`;
 export const HOST_ADDRESS = `${LAN}.1`;
 export const PEER_ADDRESS = `${LAN}.2`;
+/** The same machines, by IPv6. */
+const LAN6 = `fd00:198:${(RUN % 65_536).toString(16)}:`;
+export const HOST_ADDRESS6 = `${LAN6}:1`;
+export const PEER_ADDRESS6 = `${LAN6}:2`;
 const SUBNET = `${INSIDE}.0/24`;
 
 type Protocol = "tcp" | "udp";
@@ -52,6 +56,26 @@ export class Laboratory implements AsyncDisposable {
       addresses: [{ address: PEER_ADDRESS, prefixLength: 24 }],
       routes: [{ gateway: HOST_ADDRESS }],
     });
+  }
+
+  /** The peer and the host know each other by IPv6 too. */
+  cableIpv6(): void {
+    const ends = [
+      { namespace: undefined, link: CABLE, address: HOST_ADDRESS6 },
+      { namespace: this.peer, link: "eth0", address: PEER_ADDRESS6 },
+    ];
+    for (const { namespace, link, address } of ends) {
+      const work = (): void => {
+        // Nobody else has the address, and asking around would take seconds.
+        this.kernel.writeSysctl(`net.ipv6.conf.${link}.accept_dad`, "0");
+        using here = Rtnetlink.open();
+        here.addAddress(here.getLink(link), { address, prefixLength: 64 });
+      };
+      if (namespace === undefined) work();
+      else this.kernel.inNetworkNamespace(namespace, work);
+    }
+    using inside = this.inside(this.peer);
+    inside.addRoute(inside.getLink("eth0"), { gateway: HOST_ADDRESS6 });
   }
 
   /** Another manager over the same records, as after a restart. */

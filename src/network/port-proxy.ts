@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import type { Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { Socket } from "node:net";
@@ -88,13 +89,14 @@ export async function openUdpProxy(options: ProxyOptions): Promise<PortProxy> {
 /** One sender's datagrams on their way to the container, until it falls silent. */
 class DatagramSender {
   readonly #target: ProxyOptions["target"];
-  readonly #socket = createSocket("udp4");
+  readonly #socket: DatagramSocket;
   readonly #idle: NodeJS.Timeout;
   readonly #onClose: () => void;
   #isOpen = true;
 
   constructor(target: ProxyOptions["target"], answer: (bytes: Buffer) => void, onClose: () => void) {
     this.#target = target;
+    this.#socket = createSocket(target.address.includes(":") ? "udp6" : "udp4");
     this.#onClose = onClose;
     this.#idle = setTimeout(() => this.close(), DATAGRAM_IDLE_MS);
     this.#idle.unref();

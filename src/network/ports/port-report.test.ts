@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { decodeFirewallRules } from "./firewall-rules.ts";
 import { reportPorts } from "./port-report.ts";
-import type { PortReport, PublishingContainer } from "./port-report.ts";
+import type { PortReport, PublishingContainer, ReachState } from "./port-report.ts";
 
 type Json = Record<string, unknown>;
 
@@ -40,7 +40,7 @@ const jump = (target: string): Json => ({ jump: { target } });
 const accept = { accept: null };
 const drop = { drop: null };
 
-const REACH: readonly (readonly [what: string, rules: readonly Json[], outside: string])[] = [
+const REACH: readonly (readonly [what: string, rules: readonly Json[], outside: ReachState])[] = [
   ["no rules at all", NOTHING, "open"],
   ["a policy that accepts", [forward("accept")], "open"],
   ["a policy that drops", [forward("drop")], "blocked"],

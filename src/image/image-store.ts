@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "#base/clock.ts";
 import type { Emit } from "#base/event.ts";
 import { EngineError } from "#base/errors.ts";
 import type { Logger } from "#base/log.ts";
-import type { ChainId } from "#oci/digest.ts";
+import type { ChainId, Digest } from "#oci/digest.ts";
 import type { Platform } from "#oci/platform.ts";
 import { familiarReference, type NamedReference, parseReference, type Reference } from "#oci/reference.ts";
 import type { Credentials } from "#registry/authorizer.ts";
@@ -23,6 +23,7 @@ import { Puller, type PullOptions } from "./pull.ts";
 import type { PushRegistry } from "./push-blob.ts";
 import { Pusher, type PushOptions } from "./push.ts";
 import { planRemoval } from "./remove.ts";
+import { type Attestation, attestationsOf, type AttestationQuery } from "./attestations.ts";
 import type { ApplyLayer, Content, LayerSnapshots, Records } from "./stores.ts";
 import { Unpacker } from "./unpack.ts";
 import { type ImageUsage, type SizeOf, unpackedBytes, usageOf } from "./usage.ts";
@@ -210,14 +211,19 @@ export class ImageStore {
     return historyOf(image, this.#sizeOf);
   }
 
+  /** The statements beside an image. @throws {EngineError} not-found when it has nothing for the platform */
+  async attestations(image: Image, query: AttestationQuery): Promise<Attestation[]> {
+    return await attestationsOf(image, query, this.#parts.content);
+  }
+
   /** What the image's layers take unpacked, as far as they are; layers shared with other images count in each. */
   unpackedBytes(image: Pick<Image, "config">): number {
     return unpackedBytes(image, this.#sizeOf);
   }
 
   /** What all images take together, and what each has in common with others. */
-  usage(): ImageUsage {
-    return usageOf(this.#parts.catalog.list(), this.#sizeOf);
+  usage(isUsed?: (id: Digest) => boolean): ImageUsage {
+    return usageOf(this.#parts.catalog.list(), this.#sizeOf, isUsed);
   }
 
   readonly #sizeOf: SizeOf = (chainId) => this.#options.snapshots.find(chainId)?.sizeBytes;

@@ -14,7 +14,7 @@ export interface FileStat {
   readonly device: DeviceNumber;
   /** For device nodes, which device it is. */
   readonly node: DeviceNumber;
-  /** Kibibytes it takes up on disk, rounded as the file system does; times 512 bytes. */
+  /** What it takes up on disk, in units of 512 bytes. */
   readonly blocks: number;
 }
 

@@ -70,14 +70,6 @@ export function absentRoutes(): Route[] {
     ).map(([method, path]) =>
       notYet(method, path, { missing: NO_PLUGINS, hint: "see darse info", isPlanned: false }),
     ),
-    notYet("GET", "/images/{name...}/attestations", {
-      missing: "attestations are kept and pushed, but not read so far",
-      hint: "ask the registry",
-    }),
-    notYet("GET", "/system/df", {
-      missing: "disk usage by kind is not counted so far",
-      hint: "darse images; darse ps --all --size; darse volume ls",
-    }),
     notYet("POST", "/build/cancel", {
       missing: "builds are not known by an id",
       hint: "close the connection of the build",

@@ -17,6 +17,7 @@ import { absentRoutes } from "./absent.ts";
 import { buildRoutes } from "./build.ts";
 import { watchRoutes } from "./containers-watch.ts";
 import { containerRoutes } from "./containers.ts";
+import { diskUsageRoutes } from "./disk-usage.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
 import { networkRoutes } from "./networks.ts";
@@ -47,6 +48,14 @@ export function routesOf(engine: ServedEngine): Route[] {
     ...objectRoutes(engine),
     ...imageRoutes({ images, usersOf: (id) => usersOf(containers, id), clock }),
     ...registryRoutes({ images, settings: engine.configuration.registries }),
+    ...diskUsageRoutes({
+      images,
+      usersOf: (id) => usersOf(containers, id),
+      containers,
+      volumes: engine.volumes,
+      cachedSteps: () => builder.cache.all(),
+      clock,
+    }),
     ...absentRoutes(),
   ];
 }

@@ -40,6 +40,11 @@ export function imageRoutes(options: ImageRoutesOptions): Route[] {
     },
     { method: "GET", path: "/images/{name...}/json", handle: async (request) => inspect(request, options) },
     { method: "GET", path: "/images/{name...}/history", handle: async (request) => history(request, images) },
+    {
+      method: "GET",
+      path: "/images/{name...}/attestations",
+      handle: (request) => attestations(request, images),
+    },
     { method: "POST", path: "/images/{name...}/tag", handle: (request) => tag(request, images) },
     { method: "DELETE", path: "/images/{name...}", handle: (request) => remove(request, options) },
   ];
@@ -90,6 +95,23 @@ function inspect(request: RouteRequest, { images, usersOf }: ImageRoutesOptions)
 function history(request: RouteRequest, images: ImageStore): Reply {
   return json(
     encodeHistory(images.history(images.resolve(request.param("name"), platformQuery(request.query)))),
+  );
+}
+
+async function attestations({ query, param }: RouteRequest, images: ImageStore): Promise<Reply> {
+  const platforms = platformsQuery(query, "platform");
+  if (platforms.length > 1) throw new EngineError("invalid", "multiple platforms are not supported");
+  const found = await images.attestations(images.resolve(param("name")), {
+    platform: platforms[0] ?? hostPlatform(),
+    types: query.getAll("type"),
+    wantsStatement: booleanQuery(query, "statement"),
+  });
+  return json(
+    found.map(({ descriptor, predicateType, statement }) => ({
+      Descriptor: descriptor,
+      PredicateType: predicateType,
+      ...(statement !== undefined && { Statement: statement }),
+    })),
   );
 }
 
@@ -193,6 +215,13 @@ function importReference(text: string): Reference {
 
 /** `platform` as JSON. @throws {EngineError} invalid */
 function platformQuery(query: URLSearchParams): Platform | undefined {
-  const text = query.get("platform");
-  return text ? decodePlatform(parseJson(text, "platform"), "platform") : undefined;
+  return platformsQuery(query, "platform")[0];
+}
+
+/** A parameter that may be there several times, each a platform as JSON. @throws {EngineError} invalid */
+export function platformsQuery(query: URLSearchParams, name: string): Platform[] {
+  return query
+    .getAll(name)
+    .filter((text) => text !== "")
+    .map((text) => decodePlatform(parseJson(text, name), name));
 }

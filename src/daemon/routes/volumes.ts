@@ -65,7 +65,11 @@ export function volumeRoutes({ volumes, pathOf }: VolumeRoutesOptions): Route[] 
   ];
 }
 
-function encodeVolume({ name, driver, labels, createdAt }: Volume, mountpoint: string): VolumeDocument {
+/** A volume as the API has it. */
+export function encodeVolume(
+  { name, driver, labels, createdAt }: Volume,
+  mountpoint: string,
+): VolumeDocument {
   return {
     CreatedAt: rfc3339(createdAt),
     Driver: driver,

@@ -20,7 +20,7 @@ export interface LayerToApply {
 
 export interface AppliedLayer {
   readonly diffId: DiffId;
-  /** Content of all files. */
+  /** What it takes on disk, as `du` counts. */
   readonly sizeBytes: number;
 }
 

@@ -20,11 +20,14 @@ export interface WriteLayerOptions {
 
 export interface WrittenLayer {
   readonly diffId: DiffId;
-  /** Content of all files. */
+  /** What its files take on disk, as `du` counts. */
   readonly sizeBytes: number;
   /** Entries written, the root's included. */
   readonly entries: number;
 }
+
+/** As `struct stat` counts blocks, whatever the file system's own. */
+const STAT_BLOCK_BYTES = 512;
 
 const NANOSECONDS = 1_000_000_000n;
 
@@ -54,7 +57,7 @@ export async function writeLayer(options: WriteLayerOptions, signal: AbortSignal
     if (leavesOut?.(root, file)) continue;
     const entry = layerEntry(root, file, links);
     if (entry === undefined) continue;
-    sizeBytes += entry.size;
+    if (entry.type !== "hardlink") sizeBytes += file.stat.blocks * STAT_BLOCK_BYTES;
     await add(entry, entry.size > 0 ? contentOf(root, file.path, entry.size) : undefined);
     if (entry.type === "directory" && isOpaque(root, file.path)) {
       await add(whiteoutEntry(joined(file.path, OPAQUE_WHITEOUT)));

@@ -15,6 +15,9 @@ const MAX_KEPT_BYTES = 256 * 1024 * 1024;
 /** Steps spent on forgetting directories that the same layer replaces; no honest layer comes near. */
 const MAX_SCANNED = 50_000_000;
 
+/** Of every file system that overlayfs is used on. */
+const BLOCK_BYTES = 4096;
+
 interface OpenFile {
   readonly entry: TarEntry;
   readonly fd: number;
@@ -43,9 +46,9 @@ export class LayerTree {
     this.#parents = new ParentDirectories(root, maxNodes);
   }
 
-  /** Content of all files, in bytes. */
+  /** What the layer takes on disk, as `du` counts: whole blocks of files and directories. */
   get sizeBytes(): number {
-    return this.#sizeBytes;
+    return this.#sizeBytes + this.#parents.made * BLOCK_BYTES;
   }
 
   /** Starts an entry. Its content follows by `write`, its end by `end`. @throws {EngineError} invalid, unavailable (disk full) */
@@ -57,7 +60,6 @@ export class LayerTree {
     const file = this.#file;
     if (file === undefined) return;
     explained(file.entry, () => writeFd(file.fd, bytes));
-    this.#sizeBytes += bytes.length;
   }
 
   end(): void {
@@ -72,6 +74,7 @@ export class LayerTree {
       }
       utimesFd(file.fd, file.entry.mtimeNs);
     });
+    this.#sizeBytes += wholeBlocks(file.entry.size);
     this.close();
   }
 
@@ -165,6 +168,7 @@ export class LayerTree {
     this.#parents.count();
     try {
       this.#root.mkdir(path, 0o700);
+      this.#sizeBytes += BLOCK_BYTES;
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
       const found = this.#root.stat(path);
@@ -259,6 +263,10 @@ export class LayerTree {
       );
     }
   }
+}
+
+function wholeBlocks(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 }
 
 function join(parent: string, name: string): string {

@@ -17,10 +17,16 @@ export class ParentDirectories {
   readonly #maxNodes: number;
   readonly #known = new Map<string, string>();
   #nodes = 0;
+  #made = 0;
 
   constructor(root: RootDirectory, maxNodes: number) {
     this.#root = root;
     this.#maxNodes = maxNodes;
+  }
+
+  /** How many directories were made because something lies in them. */
+  get made(): number {
+    return this.#made;
   }
 
   /** The directory `components` lead to, `""` for the root, made where it is missing. @throws {EngineError} invalid */
@@ -101,6 +107,7 @@ export class ParentDirectories {
     this.count();
     if (isOverWhiteout) this.#root.unlink(path);
     this.#root.mkdir(path, 0o755);
+    this.#made++;
     this.#root.chmod(path, 0o755);
     if (isOverWhiteout) makeOpaque(this.#root, path);
     else this.implied.add(path);

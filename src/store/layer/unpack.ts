@@ -26,7 +26,7 @@ export const DEFAULT_UNPACK_LIMITS: UnpackLimits = {
 
 export interface Unpacked {
   readonly diffId: DiffId;
-  /** Content of all files. */
+  /** What it takes on disk, as `du` counts. */
   readonly sizeBytes: number;
   readonly pending: Pending;
 }

@@ -94,6 +94,7 @@ for (const [client, run] of clients) {
   test(`${client} cp: a volume of a running container, by an absolute link`, async () => {
     const name = `cp-volume-${client}`;
     await start(name, "-v", `cpvol-${client}:/data`, "busybox", "sh", "-c", "ln -s /data /link; sleep 1d");
+    await succeed(engine.darse(["exec", name, "sh", "-c", "until [ -L /link ]; do sleep 0.1; done"]));
     await writeFile(join(host, "hello"), "hello\n");
     await succeed(run(["cp", join(host, "hello"), `${name}:/link`]));
     expect(await succeed(engine.darse(["exec", name, "cat", "/data/hello"]))).toBe("hello\n");

@@ -1,9 +1,7 @@
-import { Fields, parseJson } from "#base/decode.ts";
 import { EngineError } from "#base/errors.ts";
-import { discard, readBounded } from "./bounded-body.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { HostAccess } from "./host-access.ts";
-import { type RegistryRequest, send } from "./transport.ts";
+import { basicHeader, fetchToken, type Scopes } from "./token.ts";
 
 /** What a person proved to the registry with, as `X-Registry-Auth` carries it. */
 export type Credentials =
@@ -20,22 +18,26 @@ export interface AuthorizerOptions {
   readonly wantsIdentityToken?: boolean;
 }
 
-/** What is asked for, in the words of token servers: `repository:library/app:pull`; several for a mount. */
-export type Scopes = readonly string[];
+/** What the host wants to see, by its last 401. */
+interface Demand {
+  readonly challenges: readonly Challenge[];
+  /** It was said in plain HTTP. */
+  readonly isPlain: boolean;
+}
 
-const MAX_TOKEN_BYTES = 1024 * 1024;
-const DEFAULT_LIFETIME_S = 60;
-const CLIENT_ID = "darse";
+/** A token server has this long. */
+const TOKEN_MS = 60_000;
 
 /**
  * Answers the challenges of one host. The realm of its first Bearer challenge is the only one that is ever asked, and it
- * is asked for the scopes we want, not the ones the challenge names. Distribution spec, auth/token.md, auth/oauth.md.
+ * is asked for the scopes we want, not the ones the challenge names; once for each, however many requests wait for it.
  */
 export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #tokens = new Map<string, { readonly header: string; readonly expiresAt: number }>();
+  readonly #asking = new Map<string, Promise<string>>();
+  #demand: Demand | undefined;
   #realm: string | undefined;
-  #basic: string | undefined;
   #identityToken: string | undefined;
 
   constructor(options: AuthorizerOptions) {
@@ -49,85 +51,77 @@ export class Authorizer {
     return this.#identityToken;
   }
 
-  /** The header known for `scopes`, if any: nothing is sent before the registry asks. */
-  header(scopes: Scopes): string | undefined {
-    const { credentials } = this.#options;
-    if (credentials?.kind === "registry-token") return `Bearer ${credentials.token}`;
-    const known = this.#tokens.get(scopes.join(" "));
-    if (known && known.expiresAt > Date.now()) return known.header;
-    return this.#basic;
+  /** Takes note of what a 401 of the host itself asks for, and that what was sent with it is not it. */
+  learn(response: Response, scopes: Scopes, refused: string | undefined): void {
+    const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
+    if (challenges.length > 0) this.#demand = { challenges, isPlain: response.url.startsWith("http:") };
+    const key = scopes.join(" ");
+    if (this.#tokens.get(key)?.header === refused) this.#tokens.delete(key);
   }
 
   /**
-   * The header that answers a 401 of the host itself. Of several challenges Bearer is answered before Basic.
+   * What the host wants to see for `scopes`. Nothing before it has asked; of several challenges Bearer is answered before
+   * Basic.
    *
    * @returns `undefined` when there is nothing to answer with
    * @throws {EngineError} forbidden for a realm that breaks the rules, unauthorized when it refuses
    */
-  async answer(response: Response, scopes: Scopes, signal: AbortSignal): Promise<string | undefined> {
-    const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
-    const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
+  async header(scopes: Scopes, signal: AbortSignal): Promise<string | undefined> {
     const { credentials } = this.#options;
+    if (credentials?.kind === "registry-token") return `Bearer ${credentials.token}`;
+    if (!this.#demand) return undefined;
+    const { challenges, isPlain } = this.#demand;
+    const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
     const hasBasic = challenges.some(({ scheme }) => scheme === "basic") && credentials?.kind === "password";
-    if (bearer) {
-      try {
-        return await this.#bearer(bearer, scopes, { isPlain: response.url.startsWith("http:"), signal });
-      } catch (error) {
-        if (!hasBasic || !EngineError.is(error, "unauthorized")) throw error;
-      }
+    const basic = hasBasic ? basicHeader(credentials.username, credentials.password) : undefined;
+    if (!bearer) return basic;
+    try {
+      return await this.#token(bearer, scopes, { isPlain, signal });
+    } catch (error) {
+      if (basic === undefined || !EngineError.is(error, "unauthorized")) throw error;
+      return basic;
     }
-    if (!hasBasic) return undefined;
-    this.#basic = basic(credentials.username, credentials.password);
-    return this.#basic;
   }
 
-  async #bearer(
+  async #token(
     challenge: Challenge,
     scopes: Scopes,
     { isPlain, signal }: { readonly isPlain: boolean; readonly signal: AbortSignal },
   ): Promise<string> {
+    const key = scopes.join(" ");
+    const known = this.#tokens.get(key);
+    if (known && known.expiresAt > Date.now()) return known.header;
     const realm = this.#pin(challenge.parameters.get("realm") ?? "", isPlain);
-    const asked = { realm, service: challenge.parameters.get("service") ?? "", scopes };
-    const bytes = await this.#fetchToken(asked, signal);
-    const fields = new Fields(
-      parseJson(new TextDecoder().decode(bytes), `the token of ${realm.host}`),
-      "token",
-    );
-    const token = fields.string("token") || fields.string("access_token");
-    if (!token || /[\r\n]/.test(token)) throw new EngineError("unavailable", `${realm.host} gives no token`);
-    const refresh = fields.string("refresh_token");
-    if (refresh) this.#identityToken = refresh;
-    const lifetime = fields.integer("expires_in") ?? DEFAULT_LIFETIME_S;
-    const header = `Bearer ${token}`;
-    const expiresAt = Date.now() + Math.max(lifetime, DEFAULT_LIFETIME_S) * 900;
-    this.#tokens.set(scopes.join(" "), { header, expiresAt });
-    return header;
+    const service = challenge.parameters.get("service") ?? "";
+    const asking = this.#asking.get(key) ?? this.#ask(key, { realm, service, scopes });
+    return await unlessAborted(asking, signal);
   }
 
-  /** By `POST` where a refresh token is exchanged, else by `GET`, or by `POST` where that is not served. */
-  async #fetchToken(asked: TokenRequest, signal: AbortSignal): Promise<Uint8Array> {
-    const { access, credentials } = this.#options;
-    const ask = (request: RegistryRequest): Promise<Response> =>
-      send({ ...request, followRedirects: false }, access, signal);
-    let answer = await ask(
-      this.#identityToken === undefined
-        ? this.#getRequest(asked)
-        : this.#refreshRequest(asked, this.#identityToken),
+  #ask(key: string, asked: { realm: URL; service: string; scopes: Scopes }): Promise<string> {
+    // who waits may go; the others still want it
+    const asking = this.#fetch(key, asked).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  async #fetch(key: string, asked: { realm: URL; service: string; scopes: Scopes }): Promise<string> {
+    const { access, credentials, wantsIdentityToken = false } = this.#options;
+    const question = {
+      ...asked,
+      refreshToken: this.#identityToken,
+      user: credentials?.kind === "password" ? credentials : undefined,
+      wantsRefreshToken: wantsIdentityToken,
+    };
+    const { text, lifetimeS, refreshToken } = await fetchToken(
+      question,
+      access,
+      AbortSignal.timeout(TOKEN_MS),
     );
-    const isUnserved = answer.status === 404 || answer.status === 405;
-    if (isUnserved && this.#identityToken === undefined && credentials?.kind === "password") {
-      await discard(answer);
-      const { username, password } = credentials;
-      answer = await ask(this.#postRequest(asked, { grant_type: "password", username, password }));
-    }
-    const { host } = asked.realm;
-    if (answer.ok) return await readBounded(answer, MAX_TOKEN_BYTES, `the token of ${host}`);
-    await discard(answer);
-    const isRefused = [400, 401, 403].includes(answer.status);
-    throw new EngineError(
-      isRefused ? "unauthorized" : "unavailable",
-      `${host} gives no token: status ${answer.status}`,
-    );
+    if (refreshToken !== undefined) this.#identityToken = refreshToken;
+    const header = `Bearer ${text}`;
+    // nine tenths: it is still good when it arrives
+    this.#tokens.set(key, { header, expiresAt: Date.now() + lifetimeS * 900 });
+    return header;
   }
 
   #pin(text: string, isPlain: boolean): URL {
@@ -143,43 +137,18 @@ export class Authorizer {
       throw new EngineError("forbidden", `the token realm changed from "${this.#realm}" to "${place}"`);
     return realm;
   }
-
-  #getRequest({ realm, service, scopes }: TokenRequest): RegistryRequest {
-    const { credentials, wantsIdentityToken } = this.#options;
-    const url = new URL(realm);
-    if (service !== "") url.searchParams.set("service", service);
-    for (const scope of scopes) url.searchParams.append("scope", scope);
-    if (credentials?.kind !== "password") return { url };
-    url.searchParams.set("account", credentials.username);
-    if (wantsIdentityToken) {
-      url.searchParams.set("offline_token", "true");
-      url.searchParams.set("client_id", CLIENT_ID);
-    }
-    return { url, authorization: basic(credentials.username, credentials.password) };
-  }
-
-  #refreshRequest(asked: TokenRequest, token: string): RegistryRequest {
-    return this.#postRequest(asked, { grant_type: "refresh_token", refresh_token: token });
-  }
-
-  #postRequest(
-    { realm, service, scopes }: TokenRequest,
-    grant: Readonly<Record<string, string>>,
-  ): RegistryRequest {
-    const form = new URLSearchParams({ ...grant, client_id: CLIENT_ID, service });
-    if (scopes.length > 0) form.set("scope", scopes.join(" "));
-    if (this.#options.wantsIdentityToken) form.set("access_type", "offline");
-    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
-    return { url: realm, method: "POST", headers, body: form.toString() };
-  }
 }
 
-interface TokenRequest {
-  readonly realm: URL;
-  readonly service: string;
-  readonly scopes: Scopes;
-}
-
-function basic(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const leave = (): void => reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  // its failure is seen by those who stay
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }

@@ -3,7 +3,7 @@ import { EngineError, type ErrorKind } from "#base/errors.ts";
 import type { Digest } from "#oci/digest.ts";
 import { digestOf } from "#oci/digest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
-import { answering, basic, cutting, endless, FakeRegistry } from "../../test/fixtures/fake-registry.ts";
+import { answering, cutting, endless, FakeRegistry } from "../../test/fixtures/fake-registry.ts";
 import type { Credentials } from "./authorizer.ts";
 import { RegistryClient } from "./registry-client.ts";
 
@@ -74,28 +74,6 @@ test("a registry that ignores the range has what was asked for picked out of its
   registry.misbehave(answering("/blobs/", BLOB));
   const client = new RegistryClient({ domain: registry.host });
   expect((await read(client, BLOB.byteLength, 70_001)).equals(BLOB.subarray(70_001))).toBe(true);
-});
-
-test("nothing is sent before the registry asks, then a token is had once and used again", async () => {
-  await using registry = await FakeRegistry.start({ user: USER });
-  serve(registry);
-  const client = new RegistryClient({ domain: registry.host, credentials: CREDENTIALS });
-  await client.manifest("library/app", "latest", NO_SIGNAL);
-  await read(client);
-  const tokens = registry.seen.filter(({ path }) => path.startsWith("/token"));
-  expect(tokens).toHaveLength(1);
-  expect(tokens[0]?.authorization).toBe(basic(USER));
-  expect(tokens[0]?.path).toContain("scope=repository%3Alibrary%2Fapp%3Apull");
-  expect(
-    registry.seen.filter(({ path }) => path.startsWith("/v2/")).map(({ authorization }) => authorization),
-  ).toEqual([undefined, undefined, "Bearer good", "Bearer good"]);
-});
-
-test("basic authentication answers a basic challenge", async () => {
-  await using registry = await FakeRegistry.start({ user: USER, scheme: "basic" });
-  serve(registry);
-  const client = new RegistryClient({ domain: registry.host, credentials: CREDENTIALS });
-  expect((await read(client)).equals(BLOB)).toBe(true);
 });
 
 test("without credentials a private repository is unauthorized", async () => {

@@ -1,9 +1,10 @@
 import { EngineError } from "#base/errors.ts";
-import { Authorizer, type Credentials, type Scopes } from "./authorizer.ts";
+import { Authorizer, type Credentials } from "./authorizer.ts";
 import { discard } from "./bounded-body.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { redirectTarget, type RegistryRequest, send } from "./transport.ts";
 import type { HostAccess } from "./host-access.ts";
+import type { Scopes } from "./token.ts";
 
 export interface HostRequest extends Pick<RegistryRequest, "method" | "headers"> {
   /** Below the API (`library/app/tags/list`), or an address that the host itself gave. */
@@ -68,11 +69,13 @@ export class RegistryHost {
     const headers = { ...(isHome && this.endpoint.headers), ...request.headers };
     const ask = (authorization: string | undefined): Promise<Response> =>
       send({ url, method, headers, authorization, body: body?.() }, this.#access, signal);
-    const response = await ask(isHome ? this.#authorizer.header(scopes) : undefined);
+    const shown = isHome ? await this.#authorizer.header(scopes, signal) : undefined;
+    const response = await ask(shown);
     // a 401 from where the host redirected to is not the host's own: it gets no answer
     if (response.status !== 401 || !isHome || new URL(response.url).origin !== url.origin) return response;
-    const authorization = await this.#authorizer.answer(response, scopes, signal);
-    if (authorization === undefined) return response;
+    this.#authorizer.learn(response, scopes, shown);
+    const authorization = await this.#authorizer.header(scopes, signal);
+    if (authorization === undefined || authorization === shown) return response;
     await discard(response);
     return await ask(authorization);
   }
@@ -113,6 +116,8 @@ export class RegistryHost {
       try {
         const response = await send({ url: api, headers }, this.#access, signal);
         await discard(response);
+        const isOwn = new URL(response.url).origin === api.origin;
+        if (response.status === 401 && isOwn) this.#authorizer.learn(response, [], undefined);
         // so servers of TLS answer to plain HTTP
         const isWrongDoor = response.status === 400 && api.protocol === "http:";
         if (!isWrongDoor || failures.length === 0) return api;

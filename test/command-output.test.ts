@@ -90,6 +90,10 @@ const same: string[] = [
   "ps -aq --filter name=web",
   "ps -a --format {{.Names}}|{{.Image}}|{{.Command}}|{{.Mounts}}|{{.LocalVolumes}}|{{.Networks}}|{{.State}}",
   "port web",
+  "system df",
+  "system df -v",
+  "system df --format {{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Size}}|{{.Reclaimable}}",
+  "system df -v --format {{range~.Volumes}}{{.Name}}|{{.Links}}|{{.Size}}~{{end}}",
   "image prune -f",
   "version --format {{.Server.Platform.Name}}|{{.Server.Os}}/{{.Server.Arch}}",
 ];

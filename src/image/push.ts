@@ -78,9 +78,11 @@ export class Pusher {
   /** Takes note of where an image came from, and in which form: that it goes back in. */
   pulled(text: string, image: Image): void {
     const { domain, path } = parseReference(text);
-    const { manifest } = image;
-    for (const blob of [manifest.config, ...manifest.layers])
-      this.#records.add(blob.digest, blob, `${domain}/${path}`);
+    for (const variant of image.variants) {
+      if (variant.kind !== "present") continue;
+      for (const blob of [variant.manifest.config, ...variant.manifest.layers])
+        this.#records.add(blob.digest, blob, `${domain}/${path}`);
+    }
   }
 
   /** @throws {EngineError} not-found, in Docker's words */

@@ -12,6 +12,7 @@ const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_USE = 6;
 /** `struct nfgenmsg`: family inet, version 0, no resource. */
 const INET_HEADER = Uint8Array.of(1, 0, 0, 0);
+const ANY_HEADER = Uint8Array.of(0, 0, 0, 0);
 
 /** Largest part of nft's own complaint that goes into an error. */
 const COMPLAINT_CHARACTERS = 600;
@@ -41,13 +42,13 @@ export function hasTable(name: string): boolean {
   }
 }
 
-/** How many rules the chains of `table inet <name>` hold, and jumps to them; 0 without the table. Some 50 µs. */
+/** How many rules the chains of all tables of that name hold, and jumps to them; 0 without one. Some 50 µs. */
 export function countRules(name: string): number {
   using socket = NetlinkSocket.open(NETLINK_NETFILTER);
   const operation = `count rules of nftables table ${name}`;
   let count = 0;
-  for (const body of socket.dump({ operation, type: NFT_MSG_GETCHAIN, payload: INET_HEADER })) {
-    const chain = decodeAttributes(body.subarray(INET_HEADER.length));
+  for (const body of socket.dump({ operation, type: NFT_MSG_GETCHAIN, payload: ANY_HEADER })) {
+    const chain = decodeAttributes(body.subarray(ANY_HEADER.length));
     const table = chain.get(NFTA_CHAIN_TABLE);
     const use = chain.get(NFTA_CHAIN_USE);
     if (table === undefined || use === undefined || decodeText(table) !== name) continue;

@@ -7,7 +7,8 @@
 import { createSocket } from "node:dgram";
 import { connect, createServer } from "node:net";
 
-const SILENCE_MS = 800;
+/** Time for the kernel to ask twice. */
+const SILENCE_MS = 1500;
 const [verb, protocol, address = "", port = "", own = "0"] = process.argv.slice(2);
 
 if (verb === "serve") serve();

@@ -6,6 +6,7 @@ import type { BridgeSettings } from "./bridge-settings.ts";
 import type { ConnectOptions, Driver, NetworkKernel } from "./driver.ts";
 import { randomMac } from "./endpoint-maker.ts";
 import { writeIfPresent } from "./interface-sysctls.ts";
+import { STATION_GROUP } from "./neighbour-rules.ts";
 import type { NetworkRules } from "./network-rules.ts";
 
 export interface BridgeDriverOptions {
@@ -36,7 +37,18 @@ export class BridgeDriver implements Driver {
     this.#alias = alias;
     this.mtu = settings.mtu;
     const { name, subnets, isInternal, hasIcc, masquerades, modes, sourceAddresses } = settings;
-    this.rules = { networkName, name, subnets, isInternal, hasIcc, masquerades, modes, sourceAddresses };
+    const gateways = settings.addresses.map(({ address }) => address);
+    this.rules = {
+      networkName,
+      gateways,
+      name,
+      subnets,
+      isInternal,
+      hasIcc,
+      masquerades,
+      modes,
+      sourceAddresses,
+    };
   }
 
   isWhole(): boolean {
@@ -73,14 +85,14 @@ export class BridgeDriver implements Driver {
     this.#netlink.createVeth({
       name: hostInterface,
       mtu: this.#settings.mtu,
+      group: STATION_GROUP,
       masterIndex: this.#index,
       isUp: true,
       peer: { name: interfaceName, namespace: namespacePath, ...(mac !== undefined && { mac }) },
     });
-    const isIsolated = !this.#settings.hasIcc;
-    if (!hasPorts && !isIsolated) return;
     // With br_netfilter the kernel may rewrite a frame on its way into the bridge, and it must leave where it came from.
-    this.#netlink.setPort(this.#netlink.getLink(hostInterface), { isHairpin: hasPorts, isIsolated });
+    const settings = { isHairpin: hasPorts, isIsolated: !this.#settings.hasIcc, isLearning: false };
+    this.#netlink.setPort(this.#netlink.getLink(hostInterface), settings, mac);
   }
 
   async disconnect({ hostInterface }: Endpoint): Promise<void> {

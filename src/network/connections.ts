@@ -109,7 +109,7 @@ export class Connections {
     try {
       await this.#pullOut(after, endpoint, chooseGateways(before.endpoints));
     } finally {
-      this.#options.endpoints.release(endpoint);
+      this.#giveBack([endpoint]);
     }
     await this.#options.ports.moved(after, before);
     this.#tell("disconnect", after, endpoint);
@@ -129,6 +129,7 @@ export class Connections {
   /** Takes over what an engine that is gone has made. */
   async adopt(attachment: Attachment): Promise<void> {
     for (const endpoint of attachment.endpoints) this.#options.endpoints.adopt(endpoint, attachment.name);
+    this.#options.networks.admit(attachment.endpoints);
     await this.#options.ports.adopt(attachment);
     const { id, namespacePath, namePorts } = attachment;
     if (namespacePath === undefined || namePorts === undefined) return;
@@ -200,14 +201,19 @@ export class Connections {
   #reserve(requests: readonly EndpointRequest[], arrival: Arrival, undo: AsyncDisposableStack): Endpoint[] {
     const { networks, endpoints } = this.#options;
     const made: Endpoint[] = [];
-    undo.defer(() => {
-      for (const endpoint of made) endpoints.release(endpoint);
-    });
+    undo.defer(() => this.#giveBack(made));
     for (const { network, ...request } of requests) {
       const others = [...arrival.endpoints, ...made];
       made.push(endpoints.make(networks.get(network), request, { holder: arrival.name, others }));
     }
+    networks.admit(made);
     return made;
+  }
+
+  /** The addresses may be given out again. */
+  #giveBack(endpoints: readonly Endpoint[]): void {
+    this.#options.networks.dismiss(endpoints);
+    for (const endpoint of endpoints) this.#options.endpoints.release(endpoint);
   }
 
   #plugIn(before: Attachment, endpoint: Endpoint, undo: AsyncDisposableStack): void {
@@ -251,14 +257,14 @@ export class Connections {
   }
 
   async #takeBack(attachment: Attachment): Promise<void> {
-    const { namespaces, ports, background, endpoints, names } = this.#options;
+    const { namespaces, ports, background, names } = this.#options;
     names.close(attachment.id);
     await ports.release(attachment);
     const { namespacePath, isShared } = attachment;
     if (namespacePath !== undefined && !isShared) namespaces.remove(namespacePath);
     for (const endpoint of attachment.endpoints) {
-      // The addresses may be given out again when the interface that had them is gone.
-      const work = this.#disconnect(endpoint).finally(() => endpoints.release(endpoint));
+      // Not before the interface that had them is gone.
+      const work = this.#disconnect(endpoint).finally(() => this.#giveBack([endpoint]));
       background.add(`remove interface ${endpoint.hostInterface}`, work);
     }
   }

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { EngineError } from "#base/errors.ts";
+import type { SetElement } from "#linux/netlink/set-elements.ts";
 import { FirewallTable } from "./firewall-table.ts";
+import type { Station } from "./neighbour-rules.ts";
 import type { Publication } from "./publish-rules.ts";
 
 function port(hostPort: number): Publication {
@@ -17,6 +19,7 @@ function port(hostPort: number): Publication {
 interface Opened {
   readonly table: FirewallTable;
   readonly sent: string[];
+  readonly changes: string[];
   /** Takes every rule out of the table, as another program might. */
   readonly flush: () => void;
 }
@@ -33,8 +36,15 @@ function open(...answers: (Error | undefined)[]): Opened {
     const lines = text.split("\n").filter((line) => /^\t\t|^add rule/.test(line)).length;
     rules = text.includes("delete table") ? lines : rules + lines;
   };
-  const table = new FirewallTable({ table: "t0", apply, count: () => rules });
-  return { table, sent, flush: () => void (rules = 0) };
+  const changes: string[] = [];
+  const elements = {
+    add: (_table: string, some: readonly SetElement[]) =>
+      void changes.push(...some.map(({ set }) => `add ${set}`)),
+    remove: (_table: string, some: readonly SetElement[]) =>
+      void changes.push(...some.map(({ set }) => `remove ${set}`)),
+  };
+  const table = new FirewallTable({ table: "t0", apply, count: () => rules, elements });
+  return { table, sent, changes, flush: () => void (rules = 0) };
 }
 
 const refused = new EngineError("internal", "Cannot apply firewall rules: nft answered 1");
@@ -124,5 +134,29 @@ test("remove() leaves no table", async () => {
   const { table, sent } = open();
   await table.publish([port(1)]);
   await table.remove();
-  expect(sent[1]).toBe("table inet t0 {}\ndelete table inet t0\n");
+  expect(sent[1]).toBe(
+    "table inet t0 {}\ndelete table inet t0\ntable bridge t0 {}\ndelete table bridge t0\n",
+  );
+});
+
+const station: Station = { address: "10.0.0.2", owner: { hostInterface: "veth1", mac: "02:00:00:00:00:01" } };
+
+test("a station that comes before the table is written with it, one that comes later is put into it", async () => {
+  const { table, sent, changes } = open();
+  table.admit([station]);
+  await table.ensure();
+  expect(sent[0]).toContain('"veth1" . 02:00:00:00:00:01 . 10.0.0.2');
+  table.admit([{ ...station, address: "10.0.0.3" }]);
+  table.dismiss([station]);
+  expect(changes).toEqual(["add stations", "add addresses", "remove stations", "remove addresses"]);
+  await table.ensure();
+  expect(sent).toHaveLength(1);
+});
+
+test("a station that comes while the table is being written is not forgotten", async () => {
+  const { table, sent } = open();
+  const writing = table.ensure();
+  table.admit([station]);
+  await writing;
+  expect(sent.at(-1)).toContain("10.0.0.2");
 });

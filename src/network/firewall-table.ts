@@ -1,5 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { EngineError } from "#base/errors.ts";
+import { EngineError, isErrno } from "#base/errors.ts";
+import type { SetElement } from "#linux/netlink/set-elements.ts";
+import { renderNeighbourRemoval, renderNeighbourTable, stationElements } from "./neighbour-rules.ts";
+import type { Station } from "./neighbour-rules.ts";
 import type { NetworkRules } from "./network-rules.ts";
 import { openRule, publishRule } from "./publish-rules.ts";
 import { renderAddition, renderRemoval, renderRuleset } from "./ruleset.ts";
@@ -11,15 +14,23 @@ export type ApplyRules = (text: string) => Promise<void>;
 /** How many rules a table holds: `countRules` of `linux/`. */
 export type CountRules = (table: string) => number;
 
+/** Changes the elements of sets in the table of the bridge family, in process: `set-elements.ts` of `linux/`. */
+export interface ChangeElements {
+  add(table: string, elements: readonly SetElement[]): void;
+  remove(table: string, elements: readonly SetElement[]): void;
+}
+
 export interface FirewallTableOptions {
   /** Its name: that of the default bridge. */
   readonly table: string;
   readonly apply: ApplyRules;
   readonly count: CountRules;
+  readonly elements: ChangeElements;
 }
 
 /**
- * The one nftables table of an engine, and its only writer. Callers of one moment share a transaction.
+ * The engine's nftables tables, one of the family inet and one of the family bridge, and their only writer. Callers of
+ * one moment share a transaction.
  *
  * Ports that come are added to the table in place; for everything else it is written anew, whole. The difference is
  * 15 ms: a program that took rules away is held by the kernel at its end until no packet can see them any more.
@@ -28,6 +39,9 @@ export class FirewallTable {
   readonly #table: string;
   readonly #apply: ApplyRules;
   readonly #count: CountRules;
+  readonly #elements: ChangeElements;
+  /** By address. */
+  readonly #stations = new Map<string, Station>();
   #networks: readonly NetworkRules[] = [];
   #wanted: readonly Publication[] = [];
   /** The rules of published ports in force; `undefined` when what is in the kernel is not known. */
@@ -39,8 +53,13 @@ export class FirewallTable {
   /** How often the networks have changed. */
   #changes = 0;
   #running: Promise<void> | undefined;
+  /** The tables are in the kernel, as far as we know. */
+  #stands = false;
+  /** They are being written whole. */
+  #isWriting = false;
 
-  constructor({ table, apply, count }: FirewallTableOptions) {
+  constructor({ table, apply, count, elements }: FirewallTableOptions) {
+    this.#elements = elements;
     this.#table = table;
     this.#apply = apply;
     this.#count = count;
@@ -52,6 +71,20 @@ export class FirewallTable {
     this.#networks = networks;
     this.#applied = undefined;
     this.#changes++;
+  }
+
+  /** From now on, or from the next `ensure` on, nobody else may speak in the name of these. */
+  admit(stations: readonly Station[]): void {
+    const coming = stations.filter(({ address }) => !this.#stations.has(address));
+    for (const station of coming) this.#stations.set(station.address, station);
+    this.#change(() => this.#elements.add(this.#table, coming.flatMap(stationElements)), coming.length);
+  }
+
+  /** They are gone. */
+  dismiss(stations: readonly Station[]): void {
+    const going = stations.filter(({ address }) => this.#stations.has(address));
+    for (const { address } of going) this.#stations.delete(address);
+    this.#change(() => this.#elements.remove(this.#table, going.flatMap(stationElements)), going.length);
   }
 
   /** Resolves once these ports, or what came after them, are in force. */
@@ -77,15 +110,18 @@ export class FirewallTable {
   check(): boolean {
     // What is under way will be looked at when it is done.
     if (this.#running !== undefined) return true;
-    if (this.#applied === undefined || this.#count(this.#table) < this.#left) this.#applied = undefined;
-    return this.#applied !== undefined;
+    if (this.#applied !== undefined && this.#count(this.#table) >= this.#left) return true;
+    this.#applied = undefined;
+    this.#stands = false;
+    return false;
   }
 
   async remove(): Promise<void> {
     await this.#running;
     this.#wanted = [];
     this.#applied = undefined;
-    await this.#apply(renderRemoval(this.#table));
+    this.#stands = false;
+    await this.#apply(renderRemoval(this.#table) + renderNeighbourRemoval(this.#table));
   }
 
   /** True when the kernel has what is wanted, as far as we know. */
@@ -93,6 +129,25 @@ export class FirewallTable {
     if (this.#applied === undefined) return false;
     if (this.#appliedFor === this.#wanted) return true;
     return this.#applied.size === this.#wanted.length && this.#missing()?.length === 0;
+  }
+
+  /** In place where the tables stand; otherwise they will be written anew, with what is known then. */
+  #change(inPlace: () => void, count: number): void {
+    if (count === 0) return;
+    if (this.#isWriting) {
+      // What is being written may lack it.
+      this.#changes++;
+      return;
+    }
+    if (!this.#stands) return;
+    try {
+      inPlace();
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+      // Somebody else has emptied the table.
+      this.#applied = undefined;
+      this.#stands = false;
+    }
   }
 
   /** What is wanted and not in force; `undefined` when that cannot be known. */
@@ -129,7 +184,17 @@ export class FirewallTable {
   }
 
   async #write(publications: readonly Publication[]): Promise<void> {
-    await this.#apply(renderRuleset({ table: this.#table, networks: this.#networks, publications }));
+    const rules = renderRuleset({ table: this.#table, networks: this.#networks, publications });
+    const gateways = this.#networks.flatMap((network) => network.gateways.map((address) => ({ address })));
+    const stations = [...gateways, ...this.#stations.values()];
+    this.#stands = false;
+    this.#isWriting = true;
+    try {
+      await this.#apply(rules + renderNeighbourTable(this.#table, stations));
+      this.#stands = true;
+    } finally {
+      this.#isWriting = false;
+    }
   }
 }
 

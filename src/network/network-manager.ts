@@ -4,6 +4,7 @@ import { EngineError } from "#base/errors.ts";
 import type { Emit } from "#base/event.ts";
 import { applyRules, countRules, hasTable } from "#linux/firewall.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
+import { addElements, removeElements } from "#linux/netlink/set-elements.ts";
 import { DEFAULT_POOLS } from "./address-pool.ts";
 import type { Attachment } from "./attachment.ts";
 import { Attachments } from "./attachments.ts";
@@ -67,7 +68,12 @@ export class NetworkManager {
     const view = { links: netlink.links(), addresses: netlink.addresses(), routes: netlink.routes() };
     const records = openRecords(options, view, this.#attachments.size > 0);
     this.#endpoints = new EndpointMaker(records);
-    this.#firewall = new FirewallTable({ table: bridge, apply: applyRules, count: countRules });
+    this.#firewall = new FirewallTable({
+      table: bridge,
+      apply: applyRules,
+      count: countRules,
+      elements: { add: addElements, remove: removeElements },
+    });
     const shared = { kernel, netlink, firewall: this.#firewall, background: this.#background, log };
     const attachments = this.#attachments;
     this.#networks = new NetworkSet({

@@ -11,6 +11,8 @@ export interface NetworkRules
   > {
   /** Of the network, for people. */
   readonly networkName: string;
+  /** The bridge's own addresses. */
+  readonly gateways: readonly string[];
 }
 
 const KEYWORD: Readonly<Record<Family, string>> = { ipv4: "ip", ipv6: "ip6" };

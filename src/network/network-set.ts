@@ -4,7 +4,7 @@ import { EngineError } from "#base/errors.ts";
 import { shortId } from "#base/ids.ts";
 import { Rtnetlink } from "#linux/netlink/rtnetlink.ts";
 import { networkSlices } from "./address-pool.ts";
-import type { Attachment } from "./attachment.ts";
+import type { Attachment, Endpoint } from "./attachment.ts";
 import { BridgeDriver } from "./bridge-driver.ts";
 import { bridgeSettings } from "./bridge-settings.ts";
 import type { Driver, NetworkKernel } from "./driver.ts";
@@ -14,6 +14,7 @@ import { takenSubnets } from "./host-view.ts";
 import type { TakenSubnet } from "./host-view.ts";
 import { LanDriver } from "./lan-driver.ts";
 import { dummyParent, lanSettings } from "./lan-settings.ts";
+import type { Station } from "./neighbour-rules.ts";
 import { planNetwork } from "./network-plan.ts";
 import { isPredefined } from "./network-record.ts";
 import type { NetworkInfo, NetworkRecord } from "./network-record.ts";
@@ -99,6 +100,16 @@ export class NetworkSet {
     if (drivers.some(({ rules }) => rules !== undefined)) await this.enforce();
     // Only now, as the rules keep others away from what the settings open.
     for (const driver of damaged) driver.open();
+  }
+
+  /** Nobody else may speak in the name of these. */
+  admit(endpoints: readonly Endpoint[]): void {
+    this.#options.firewall.admit(endpoints.flatMap(stationsOf));
+  }
+
+  /** They are gone. */
+  dismiss(endpoints: readonly Endpoint[]): void {
+    this.#options.firewall.dismiss(endpoints.flatMap(stationsOf));
   }
 
   /** Has the rules of all networks that stand in the kernel in force. */
@@ -195,6 +206,14 @@ export class NetworkSet {
       random: () => randomBytes(5),
     };
   }
+}
+
+/** Of an endpoint on a bridge. */
+function stationsOf({ ipv4, ipv6, mac, hostInterface }: Endpoint): Station[] {
+  if (mac === undefined || hostInterface === undefined) return [];
+  return [ipv4, ipv6].flatMap((address) =>
+    address === undefined ? [] : [{ address, owner: { hostInterface, mac } }],
+  );
 }
 
 function inUse(

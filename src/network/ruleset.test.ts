@@ -8,6 +8,7 @@ import type { Publication } from "./publish-rules.ts";
 const bridge: NetworkRules = {
   name: "darse0",
   networkName: "bridge",
+  gateways: ["172.17.0.1"],
   subnets: ["172.17.0.0/16"],
   isInternal: false,
   hasIcc: true,

@@ -27,6 +27,7 @@ export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
+export const RTM_NEWNEIGH = 28;
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -42,6 +43,7 @@ const IFLA_PROTINFO = 12;
 const IFLA_TXQLEN = 13;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
@@ -49,7 +51,12 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_LEARNING = 8;
 const IFLA_BRPORT_ISOLATED = 33;
+const NDA_LLADDR = 2;
+/** `bridge fdb add … master static`. */
+const NUD_STATIC = 0x42;
+const NTF_MASTER = 0x04;
 const IFLA_MACVLAN_MODE = 1;
 const IFLA_IPVLAN_MODE = 1;
 const IFLA_IPVLAN_FLAGS = 2;
@@ -82,6 +89,8 @@ export interface LinkSettings {
   readonly isUp?: boolean;
   /** Text for people. */
   readonly alias?: string;
+  /** A number by which rules of the firewall know several links. */
+  readonly group?: number;
   /** An open descriptor of the namespace it is to live in. */
   readonly namespaceFd?: number;
 }
@@ -190,15 +199,32 @@ export interface PortSettings {
   readonly isHairpin?: boolean;
   /** It reaches the bridge, and no other port that is isolated. */
   readonly isIsolated?: boolean;
+  /** The bridge notes which stations it hears there. */
+  readonly isLearning?: boolean;
 }
 
-export function portBody(index: number, { isHairpin, isIsolated }: PortSettings): Uint8Array {
+export function portBody(index: number, { isHairpin, isIsolated, isLearning }: PortSettings): Uint8Array {
   const flag = (type: number, isOn: boolean | undefined): Uint8Array[] =>
     isOn === undefined ? [] : [u8Attribute(type, isOn ? 1 : 0)];
-  const flags = [...flag(IFLA_BRPORT_MODE, isHairpin), ...flag(IFLA_BRPORT_ISOLATED, isIsolated)];
+  const flags = [
+    ...flag(IFLA_BRPORT_MODE, isHairpin),
+    ...flag(IFLA_BRPORT_LEARNING, isLearning),
+    ...flag(IFLA_BRPORT_ISOLATED, isIsolated),
+  ];
   const body = linkBody(index, {}, nested(IFLA_PROTINFO, ...flags));
   body[0] = AF_BRIDGE;
   return body;
+}
+
+/** Frames to the station go to that port of its bridge, wherever else its address is heard. */
+export function stationBody(index: number, mac: string): Uint8Array {
+  const header = new Uint8Array(12);
+  header[0] = AF_BRIDGE;
+  const view = viewOf(header);
+  view.setInt32(4, index, true);
+  view.setUint16(8, NUD_STATIC, true);
+  header[10] = NTF_MASTER;
+  return concatenate([header, attribute(NDA_LLADDR, macBytes(mac))]);
 }
 
 export function addressBody(address: Address): Uint8Array {
@@ -315,6 +341,7 @@ function linkAttributes(settings: LinkSettings): Uint8Array[] {
   if (settings.transmitQueueLength !== undefined) {
     attributes.push(u32Attribute(IFLA_TXQLEN, settings.transmitQueueLength));
   }
+  if (settings.group !== undefined) attributes.push(u32Attribute(IFLA_GROUP, settings.group));
   if (settings.alias !== undefined) attributes.push(textAttribute(IFLA_IFALIAS, settings.alias));
   if (settings.masterIndex !== undefined) attributes.push(u32Attribute(IFLA_MASTER, settings.masterIndex));
   if (settings.namespaceFd !== undefined) attributes.push(u32Attribute(IFLA_NET_NS_FD, settings.namespaceFd));

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { isErrno } from "#base/errors.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from "./message.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink-socket.ts";
 import type { NetlinkRequest } from "./netlink-socket.ts";
 import {
@@ -25,8 +25,10 @@ import {
   RTM_GETROUTE,
   RTM_NEWADDR,
   RTM_NEWLINK,
+  RTM_NEWNEIGH,
   RTM_NEWROUTE,
   RTM_SETLINK,
+  stationBody,
   upperLinkBody,
   vethBody,
 } from "./route-message.ts";
@@ -53,6 +55,8 @@ export interface NewBridge {
 export interface NewVeth {
   readonly name: string;
   readonly mtu: number;
+  /** Of the near end: a number by which rules of the firewall know several links. */
+  readonly group?: number;
   /** Index of the bridge the near end joins. */
   readonly masterIndex?: number;
   readonly isUp?: boolean;
@@ -148,10 +152,19 @@ export class Rtnetlink implements Disposable {
     this.#socket.request(setLinkRequest(link, change));
   }
 
-  /** What the bridge does with this port of it. */
-  setPort(link: Pick<Link, "index" | "name">, settings: PortSettings): void {
-    const payload = portBody(link.index, settings);
-    this.#socket.request({ operation: `change bridge port ${link.name}`, type: RTM_SETLINK, payload });
+  /** What the bridge does with this port of it, and the station that it is to find there. */
+  setPort(link: Pick<Link, "index" | "name">, settings: PortSettings, mac?: string): void {
+    const operation = `change bridge port ${link.name}`;
+    const station = mac === undefined ? [] : [stationBody(link.index, mac)];
+    this.#socket.request(
+      { operation, type: RTM_SETLINK, payload: portBody(link.index, settings) },
+      ...station.map((payload) => ({
+        operation,
+        type: RTM_NEWNEIGH,
+        flags: NLM_F_CREATE | NLM_F_REPLACE,
+        payload,
+      })),
+    );
   }
 
   /** @throws {NetlinkError} EOPNOTSUPP when the kernel does not know the kind, EEXIST, EBUSY */

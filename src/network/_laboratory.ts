@@ -82,7 +82,8 @@ export class Laboratory implements AsyncDisposable {
   openManager(): NetworkManager {
     const { kernel, database, folder: runDirectory } = this;
     const pools = [parseSubnet(SUBNET)];
-    const names = { bridge: BRIDGE, pools, runDirectory };
+    const networkPools = [parseSubnet(`10.${200 + (RUN % 40)}.0.0/16`)];
+    const names = { bridge: BRIDGE, pools, networkPools, runDirectory };
     const emit = (event: EngineEvent): void => void this.events.push(event);
     return NetworkManager.open({ ...names, kernel, database, log: silentLogger, emit });
   }

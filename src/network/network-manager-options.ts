@@ -17,6 +17,8 @@ export interface NetworkManagerOptions {
   readonly bridge?: string;
   /** Where the default bridge's subnet is chosen from. Docker's pools when absent. */
   readonly pools?: readonly Subnet[];
+  /** Where networks that people make are cut from, in slices of 24 bits. The rest of Docker's pools when absent. */
+  readonly networkPools?: readonly Subnet[];
   /** Told of networks that come and go, and of containers that join and leave them. */
   readonly emit?: Emit;
   readonly clock?: Clock;

@@ -81,6 +81,7 @@ export class NetworkManager {
       records,
       bridge,
       uplinkMtu: uplinkMtu(view),
+      networkPools: options.networkPools,
       clock,
       usersOf: (id) => [...attachments.inNetwork(id), ...this.#connections.arrivingIn(id)],
     });

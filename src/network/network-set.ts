@@ -22,7 +22,7 @@ import type { NetworkRecords } from "./network-records.ts";
 import type { NetworkRequest } from "./network-request.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { parseSubnet } from "./subnet.ts";
-import type { Family } from "./subnet.ts";
+import type { Family, Subnet } from "./subnet.ts";
 
 export interface NetworkSetOptions {
   readonly kernel: NetworkKernel;
@@ -33,6 +33,8 @@ export interface NetworkSetOptions {
   /** The default bridge, by which the engine is told from others on the host. */
   readonly bridge: string;
   readonly uplinkMtu: number;
+  /** Where subnets are cut from that nobody asked for. */
+  readonly networkPools?: readonly Subnet[] | undefined;
   readonly clock: Clock;
   /** Who is in a network now, and who is on the way. */
   usersOf(networkId: string): readonly Pick<Attachment, "id" | "name" | "endpoints">[];
@@ -190,7 +192,7 @@ export class NetworkSet {
   }
 
   #world(): Omit<Parameters<typeof planNetwork>[1], "existing" | "now"> {
-    const { netlink, uplinkMtu } = this.#options;
+    const { netlink, uplinkMtu, networkPools } = this.#options;
     const view = { links: netlink.links(), addresses: netlink.addresses(), routes: netlink.routes() };
     const records = this.list().filter(({ isConfigOnly }) => !isConfigOnly);
     const bridges = records
@@ -200,7 +202,7 @@ export class NetworkSet {
       pools.map(({ subnet }) => ({ subnet: parseSubnet(subnet), holder: `network ${name}` })),
     );
     return {
-      slices: networkSlices(),
+      slices: networkSlices(networkPools),
       networks,
       host: takenSubnets(view, new Set(bridges), parseResolvConf(readHostResolvConf()).servers),
       random: () => randomBytes(5),

@@ -40,6 +40,24 @@ ensure_debian() {
     { apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends "${missing[@]}" >/dev/null; }
 }
 
+# unpacked_debian SUITE PACKAGE: a package of another release of Debian, unpacked into the cache folder from a package
+# list of its own, so that the host's packages stay as they are. Prints the folder.
+unpacked_debian() {
+  local suite=$1 package=$2 lists=$CACHE/apt-$1 options
+  if ! [ -d "$CACHE/$package" ]; then
+    mkdir -p "$lists"/{lists/partial,archives/partial}
+    sed "s/^\(Suites:\).*/\1 $suite/" /etc/apt/sources.list.d/debian.sources | sed '/^$/,$d' >"$lists/$suite.sources"
+    options=(-o "Dir::Etc::sourcelist=$lists/$suite.sources" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$lists/lists"
+      -o "Dir::Cache::archives=$lists/archives" -o APT::Get::List-Cleanup=0)
+    apt-get "${options[@]}" update -q >&2
+    (cd "$lists" && apt-get "${options[@]}" download -q "$package" >&2)
+    rm -rf "$CACHE/$package.new"
+    dpkg -x "$lists/$package"_*.deb "$CACHE/$package.new"
+    mv "$CACHE/$package.new" "$CACHE/$package"
+  fi
+  echo "$CACHE/$package"
+}
+
 # The executable; again only when a source file is newer.
 ensure_build() {
   if ! [ -x dist/darse ] || [ -n "$(find src package-lock.json scripts/build.sh -newer dist/darse -print -quit)" ]; then

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # npm test: set-up, check, then every test. The last line counts them.
+# npm run test:registry: only the tests of files with "registry" in their path.
 . "$(dirname "$0")/common.sh"
 need_root npm test
 ensure_engine_host
@@ -10,6 +11,8 @@ bash scripts/base-images.sh debian >/dev/null
 bash scripts/base-images.sh services >/dev/null
 export DARSE_TEST_DOCKER
 DARSE_TEST_DOCKER=$(bash scripts/docker-cli.sh)
+export DARSE_TEST_ORAS
+DARSE_TEST_ORAS=$(unpacked_debian trixie oras)/usr/bin/oras
 
 say "Format, lint, types"
 node_modules/.bin/biome format .
@@ -21,7 +24,7 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 status=0
 # The default of 5 s a test is short for a loaded machine.
-"$BUN" test --timeout 30000 src test 2>&1 | tee "$report" || status=$?
+"$BUN" test --timeout 30000 ${@:-src test} 2>&1 | tee "$report" || status=$?
 count() { sed -n "s/^ *\([0-9]*\) $1\$/\1/p" "$report" | tail -1; }
 passed=$(count pass) failed=$(count fail) skipped=$(count skip)
 echo "${passed:-0} passed, ${failed:-0} failed, ${skipped:-0} skipped"

@@ -1,5 +1,5 @@
 import { accessSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, resolve } from "node:path";
 import { test } from "bun:test";
 import { FIXTURES } from "./engine.ts";
 
@@ -14,6 +14,7 @@ type Need =
   | "docker-registry"
   | "openssl"
   | "skopeo"
+  | "oras"
   | "services";
 
 const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
@@ -25,6 +26,7 @@ const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
   "docker-registry": "docker-registry",
   openssl: "openssl",
   skopeo: "skopeo",
+  oras: process.env["DARSE_TEST_ORAS"] ?? "oras",
 };
 
 /**
@@ -48,7 +50,7 @@ function isMet(need: Need): boolean {
   return (
     program !== undefined &&
     [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"].some((folder) =>
-      exists(join(folder, program)),
+      exists(resolve(folder, program)),
     )
   );
 }

@@ -346,3 +346,50 @@ needs("openssl", "skopeo")("tokens of a server elsewhere let in whom it says", a
     `Bearer realm="${tokens.realm}",service="${TOKEN_SERVICE}",scope="repository:team/app:pull"`,
   ]);
 });
+
+needs("oras", "docker-registry")(
+  "oras pushes, attaches, discovers and copies artifacts",
+  async () => {
+    await using folder = await temporary();
+    await using ours = await startDarseRegistry();
+    await using theirs = await startDockerRegistry();
+    await writeFile(join(folder.path, "report.txt"), "all is well\n");
+    const oras = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await run(process.env["DARSE_TEST_ORAS"] ?? "oras", args, {
+        cwd: folder.path,
+      });
+      if (code !== 0) throw new Error(`oras ${args.join(" ")}: ${stderr}`);
+      return stdout;
+    };
+    const artifact = `${ours.host}/team/artifact:v1`;
+    await oras(
+      "push",
+      "--plain-http",
+      artifact,
+      "--artifact-type",
+      "application/x.report",
+      "report.txt:text/plain",
+    );
+    await oras(
+      "attach",
+      "--plain-http",
+      artifact,
+      "--artifact-type",
+      "application/x.signature",
+      "report.txt:text/plain",
+    );
+    const discovered = JSON.parse(await oras("discover", "--plain-http", "-o", "json", artifact)) as {
+      manifests: { artifactType: string }[];
+    };
+    expect(discovered.manifests.map(({ artifactType }) => artifactType)).toEqual(["application/x.signature"]);
+    // the tag that stands for the list where a registry keeps none is not made here
+    const tags = (await json(ours.host, "/v2/team/artifact/tags/list")) as { tags: string[] };
+    expect(tags.tags).toEqual(["v1"]);
+    const there = `${theirs.host}/team/copy:v1`;
+    await oras("copy", "-r", "--from-plain-http", "--to-plain-http", artifact, there);
+    await oras("copy", "-r", "--from-plain-http", "--to-plain-http", there, `${ours.host}/team/back:v1`);
+    await oras("pull", "--plain-http", "-o", "pulled", `${ours.host}/team/back:v1`);
+    expect(await readFile(join(folder.path, "pulled/report.txt"), "utf8")).toBe("all is well\n");
+  },
+  60_000,
+);

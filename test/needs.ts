@@ -45,7 +45,7 @@ export function needs(
 function isMet(need: Need): boolean {
   if (need === "root") return process.getuid?.() === 0;
   if (need === "overlay") return process.getuid?.() === 0;
-  if (need === "services") return exists(join(FIXTURES, "services.tar"));
+  if (need === "services") return exists(resolve(FIXTURES, "services.tar"));
   const program = PROGRAM[need];
   return (
     program !== undefined &&

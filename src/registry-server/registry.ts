@@ -55,7 +55,7 @@ export class Registry {
     try {
       await exchange.send(withCommonHeaders(await this.#answer(exchange, facts)));
     } catch (error) {
-      if (!(error instanceof Fault)) this.#logFailure(exchange, error);
+      if (!(error instanceof Fault) || error.status >= 500) this.#logFailure(exchange, error);
       await exchange.send(withCommonHeaders(answerTo(error)));
     } finally {
       const seconds = (performance.now() - startedAt) / 1000;

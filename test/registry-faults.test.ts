@@ -166,3 +166,37 @@ async function expectWhole(host: string, tag: string): Promise<void> {
     expect(digestOf(new Uint8Array(await blob.arrayBuffer()))).toBe(digest as Digest);
   }
 }
+
+needs("root")("a full disk is said, leaves whole blobs, and what is freed can be used", async () => {
+  const root = await mkdtemp(join(tmpdir(), "darse-full-"));
+  expect((await run("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", root])).code).toBe(0);
+  try {
+    await using registry = await startDarseRegistry({ root, args: ["--gc-grace", "0s"] });
+    const blobs = Array.from({ length: 12 }, (_, index) => new Uint8Array(1024 * 1024).fill(index));
+    const statuses: number[] = [];
+    for (const blob of blobs) statuses.push(await pushBlob(registry, blob));
+    const stored = blobs.filter((_, index) => statuses[index] === 201);
+    expect(stored.length).toBeGreaterThan(3);
+    expect(stored.length).toBeLessThan(8);
+    expect(new Set(statuses)).toEqual(new Set([201, 507]));
+    for (const blob of stored) {
+      const answer = await fetch(`http://${registry.host}/v2/app/blobs/${digestOf(blob)}`);
+      expect(digestOf(new Uint8Array(await answer.arrayBuffer()))).toBe(digestOf(blob));
+    }
+    expect((await run(DARSE, ["registry", "gc", "--root", root])).stdout).toStartWith(
+      `Removed ${stored.length} blobs`,
+    );
+    const last = blobs.at(-1) ?? new Uint8Array();
+    expect(await pushBlob(registry, last)).toBe(201);
+  } finally {
+    await run("umount", ["-l", root]);
+    await rm(root, { recursive: true });
+  }
+});
+
+async function pushBlob({ host }: DarseRegistry, blob: Uint8Array<ArrayBuffer>): Promise<number> {
+  const url = `http://${host}/v2/app/blobs/uploads/?digest=${digestOf(blob)}`;
+  const answer = await fetch(url, { method: "POST", body: blob });
+  await answer.arrayBuffer();
+  return answer.status;
+}

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { digestOf } from "#oci/digest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
+import type { Guard } from "./auth/guard.ts";
 import {
   bytesOf,
   errorCode,
@@ -13,6 +14,7 @@ import {
   type Running,
   runRegistry,
 } from "./_fixtures/running-registry.ts";
+import { findRepositoryName } from "./names.ts";
 
 const BLOB = bytesOf("0123456789");
 const DIGEST = digestOf(BLOB);
@@ -310,4 +312,26 @@ test("many clients may push the same blob at once", async () => {
   expect(new Set(digests).size).toBe(1);
   await expectBlob(registry, `/v2/app/blobs/${digests[0]}`, bytes);
   expect(registry.storage.usage.totalBytes).toBe(300_000);
+});
+
+test("a blob is mounted only from where the caller may read (case 32)", async () => {
+  const reader = findRepositoryName("open");
+  const guard: Guard = {
+    check: async () => ({ user: "ann", readable: reader === undefined ? [] : [reader] }),
+  };
+  await using registry = await runRegistry({ guard });
+  const secret = await putBlob(registry, "secret", bytesOf("secret"));
+  const open = await putBlob(registry, "open", bytesOf("open"));
+  for (const [query, status] of [
+    [`mount=${secret}&from=secret`, 202],
+    [`mount=${secret}`, 202],
+    [`mount=${secret}&from=open`, 202],
+    [`mount=${open}&from=open`, 201],
+    [`mount=${open}`, 201],
+  ] as const) {
+    expect((await registry.ask("POST", `/v2/own/blobs/uploads/?${query}`)).status).toBe(status);
+  }
+  expect((await registry.ask("HEAD", `/v2/own/blobs/${secret}`)).status).toBe(404);
+  const unknown = await registry.ask("POST", `/v2/own/blobs/uploads/?mount=${secret}&from=../secret`);
+  expect([unknown.status, await errorCode(unknown)]).toEqual([400, "NAME_INVALID"]);
 });

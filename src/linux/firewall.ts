@@ -59,13 +59,20 @@ export function countRules(name: string): number {
 
 /** Rules of hosts with many sets are long. */
 const MAX_RULESET_BYTES = 32 * 1024 * 1024;
+/** nft gives up when others change the rules while it reads. */
+const READ_ATTEMPTS = 3;
 
 /** All rules of this host, as `nft` writes them in JSON. @throws {EngineError} unavailable, internal */
 export async function readRules(): Promise<unknown> {
   const options = { maxOutputBytes: MAX_RULESET_BYTES };
-  const { exitCode, stdout, stderr } = await run(["nft", "--json", "list", "ruleset"], options);
-  if (exitCode === 0) return JSON.parse(new TextDecoder().decode(stdout));
-  const complaint = stderr.trim().slice(0, COMPLAINT_CHARACTERS);
+  let complaint = "";
+  let exitCode = 0;
+  for (let left = READ_ATTEMPTS; left > 0; left--) {
+    const result = await run(["nft", "--json", "list", "ruleset"], options);
+    if (result.exitCode === 0) return JSON.parse(new TextDecoder().decode(result.stdout));
+    ({ exitCode } = result);
+    complaint = result.stderr.trim().slice(0, COMPLAINT_CHARACTERS);
+  }
   throw new EngineError("internal", `Cannot read firewall rules: nft answered ${exitCode}: ${complaint}`);
 }
 

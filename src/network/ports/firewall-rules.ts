@@ -106,8 +106,8 @@ function decodeMatch(fields: Fields): Step {
 function leftText(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const [[kind, body] = ["", undefined]] = Object.entries(value);
+  if (kind !== "meta" && kind !== "ct" && kind !== "payload") return undefined;
   const fields = new Fields(body, kind);
-  if (kind === "meta" || kind === "ct") return `${kind} ${fields.string("key") ?? ""}`;
-  if (kind !== "payload") return undefined;
+  if (kind !== "payload") return `${kind} ${fields.string("key") ?? ""}`;
   return `${fields.string("protocol") ?? ""} ${fields.string("field") ?? ""}`;
 }

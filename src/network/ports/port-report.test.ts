@@ -202,8 +202,15 @@ for (const [firewall, rules, text, remedy] of BLOCKERS) {
   });
 }
 
+test("without a look at the rules nothing is sure", () => {
+  const ports = reportPorts(web("0.0.0.0", "127.0.0.1"), { ours: new Set() });
+  expect(states(ports)).toBe("unclear unclear unclear");
+  expect(ports[1]?.outside.state).toBe("not-published");
+});
+
 test("what nft never wrote is refused, what is new in it is doubt", () => {
   expect(() => decodeFirewallRules({ nftables: 3 })).toThrow("nftables");
   const odd = [forward("accept"), rule("FORWARD", { quantum: {} }, drop), rule("FORWARD", 5)];
+  odd.push(rule("FORWARD", match({ concat: [{ meta: { key: "iifname" } }] }, { set: [] }), accept));
   expect(report(odd)[0]?.outside.state).toBe("unclear");
 });

@@ -24,7 +24,8 @@ export interface PublishingNetwork {
 
 /** The host's firewall at one moment. */
 export interface HostFirewall {
-  readonly rules: FirewallRules;
+  /** Absent when they cannot be read: nothing is sure then. */
+  readonly rules?: FirewallRules;
   /** Our own tables: they let pass what is published. */
   readonly ours: ReadonlySet<string>;
   /** The device of the default route. */
@@ -104,6 +105,7 @@ function packetWays(
 }
 
 function reachOf(packet: Packet, { rules, ours }: HostFirewall): Reach {
+  if (rules === undefined) return { state: "unclear", blockers: [] };
   const found = obstacles(rules, packet, ours);
   const blockers = found.map((one) => blockerOf(rules, one, packet));
   if (found.length === 0) return { state: "open", blockers };

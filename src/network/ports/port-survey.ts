@@ -34,7 +34,11 @@ export async function surveyPorts(options: PortSurveyOptions): Promise<PortSurve
   using host = Rtnetlink.open();
   const view = { links: host.links(), addresses: host.addresses(), routes: host.routes() };
   const uplink = uplinkName(view);
-  const firewall = { rules, ours: options.ours, ...(uplink !== undefined && { uplink }) };
+  const firewall = {
+    ours: options.ours,
+    ...(rules && { rules }),
+    ...(uplink !== undefined && { uplink }),
+  };
   const containers = options.attachments.map((attachment) => {
     const container = publishing(attachment, options.bridgeOf);
     return { ...container, reports: reportPorts(container, firewall) };
@@ -42,13 +46,13 @@ export async function surveyPorts(options: PortSurveyOptions): Promise<PortSurve
   return { containers, unseen };
 }
 
-async function rulesOfHost(unseen: string[]): Promise<FirewallRules> {
+async function rulesOfHost(unseen: string[]): Promise<FirewallRules | undefined> {
   try {
     return decodeFirewallRules(await readRules());
   } catch (error) {
     // The ports are worth telling of all the same.
     unseen.push(errorMessage(error));
-    return { chains: new Map() };
+    return undefined;
   }
 }
 

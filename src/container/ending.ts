@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ContainerId } from "#base/ids.ts";
 import { containerEvent } from "./events.ts";
 import { unwatched } from "./health/health.ts";
@@ -65,6 +66,8 @@ export async function handleExit(world: World, id: ContainerId, exit: ContainerE
     await finishRemoval(world, record, { removesVolumes: true, answersFirst: true });
     return;
   }
+  // Most of what follows blocks: those who wait are answered before it.
+  await nextTurn();
   await cleanUp(world, id);
   if (willRestart) scheduleRestart(world, record, exit.finishedAt - startedAt);
 }

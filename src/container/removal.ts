@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { EngineError, errorMessage } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
 import { containerEvent } from "./events.ts";
@@ -32,6 +33,8 @@ export async function finishRemoval(
     // A published port must be free before the next container asks for it.
     if (record.network.ports.length > 0) await world.network.detach(id);
     forget(world, record, exitCode);
+    // Most of what follows blocks: the answers go out before it.
+    await nextTurn();
     await deleteRemains(world, record, removesVolumes);
     return;
   }

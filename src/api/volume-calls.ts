@@ -35,11 +35,15 @@ export class VolumeCalls {
     yield* answer.body;
   }
 
-  /** Unpacks a tar over what the volume holds. Our own. */
-  async import(name: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
+  /** Fills a volume, made if need be, from a tar. Our own. @param replaces what it holds; else it must be empty */
+  async import(
+    name: string,
+    archive: AsyncIterable<Uint8Array>,
+    { replaces = false }: { readonly replaces?: boolean } = {},
+  ): Promise<void> {
     const path = `/volumes/${segment(name)}/import`;
     const headers = { "Content-Type": "application/x-tar" };
-    await this.#caller.empty({ method: "POST", path, body: archive, headers });
+    await this.#caller.empty({ method: "POST", path, query: { replace: replaces }, body: archive, headers });
   }
 
   /** Makes the volume `copy` with the content of `name`. Our own. */

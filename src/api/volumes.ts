@@ -9,6 +9,13 @@ export interface VolumeDocument {
   readonly Name: string;
   readonly Options: Readonly<Record<string, string>> | null;
   readonly Scope: "local" | "global";
+  /** Of a volume that nobody named: the container it was made for, which may be gone, and where that had it. Our own. */
+  readonly Status?: {
+    readonly Container: string;
+    readonly ContainerName: string;
+    readonly Image: string;
+    readonly Path: string;
+  };
   /** Where `system df` measured it. */
   readonly UsageData?: { readonly Size: number; readonly RefCount: number } | null | undefined;
 }

@@ -16,6 +16,11 @@ export class KeyedLock {
     };
   }
 
+  /** Whether somebody has the key or waits for it. */
+  isHeld(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** Runs `work` while holding `key`. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     using _held = await this.acquire(key);

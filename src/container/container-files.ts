@@ -1,11 +1,12 @@
 import type { Emit } from "#base/event.ts";
 import { EngineError } from "#base/errors.ts";
+import { newId } from "#base/ids.ts";
 import { decompressed } from "#image/decompress.ts";
 import type { ChainId } from "#oci/digest.ts";
 import type { Containers } from "./containers.ts";
 import { containerEvent } from "./events.ts";
 import { userIn } from "./facts.ts";
-import type { HeldRoot } from "./mounting.ts";
+import { type HeldRoot, holdVolumes } from "./mounting.ts";
 import type { ContainerRoot, Snapshots, Volumes } from "./neighbours.ts";
 import type { ContainerRecord } from "./record.ts";
 
@@ -35,6 +36,8 @@ interface View {
     readonly destination: string;
     readonly isReadOnly: boolean;
     readonly isRecursive: boolean;
+    /** What of the source is mounted, resolved inside it. */
+    readonly subpath?: string;
   }[];
 }
 
@@ -71,7 +74,7 @@ export interface ContainerFilesOptions {
     /** A committed snapshot, mounted read-only until it is disposed. */
     openView(chainId: ChainId): { readonly path: string } & Disposable;
   };
-  readonly volumes: Pick<Volumes, "path">;
+  readonly volumes: Pick<Volumes, "path" | "hold" | "release">;
   readonly openRoot: (path: string) => ContainerRoot;
   readonly emit: Emit;
 }
@@ -97,6 +100,7 @@ export class ContainerFiles {
   /** @throws {EngineError} not-found for the container or, in Docker's words, for the path */
   async stat(reference: string, path: string, signal: AbortSignal): Promise<PathStat> {
     using held = this.#options.containers.holdRoot(reference);
+    using _data = await this.#holdVolumes(held.record);
     return await this.#asked(reference, path, () =>
       this.#options.archiver.stat(this.#viewOf(held), path, AbortSignal.any([signal, held.signal])),
     );
@@ -110,6 +114,7 @@ export class ContainerFiles {
   ): Promise<{ readonly stat: PathStat; readonly content: AsyncIterable<Uint8Array> }> {
     using stack = new DisposableStack();
     const held = stack.use(this.#options.containers.holdRoot(reference));
+    stack.use(await this.#holdVolumes(held.record));
     const both = AbortSignal.any([signal, held.signal]);
     const { stat, content } = await this.#asked(reference, path, () =>
       this.#options.archiver.pack(this.#viewOf(held), path, both),
@@ -130,6 +135,7 @@ export class ContainerFiles {
     signal: AbortSignal,
   ): Promise<void> {
     using held = this.#options.containers.holdRoot(reference);
+    using _data = await this.#holdVolumes(held.record);
     const { path, refusesTypeChange, belongsToUser } = target;
     const owner = belongsToUser ? this.#userOf(held) : undefined;
     await this.#asked(reference, path, () =>
@@ -162,6 +168,14 @@ export class ContainerFiles {
     return await archiver.changes(snapshots.upperPath(id), below?.path, both);
   }
 
+  /** Volumes whose data lie elsewhere are mounted while somebody works on them. */
+  async #holdVolumes(record: ContainerRecord): Promise<Disposable> {
+    const { volumes } = this.#options;
+    const id = newId();
+    await holdVolumes({ volumes }, { id, mounts: record.mounts });
+    return { [Symbol.dispose]: () => volumes.release(id) };
+  }
+
   #viewOf({ path, record }: HeldRoot & { readonly record: ContainerRecord }): View {
     const { id, mounts, hostConfig } = record;
     const { hostname, hosts, resolvConf } = this.#options.containers.paths(id);
@@ -174,11 +188,12 @@ export class ContainerFiles {
     const taken = new Set(mounts.map(({ destination }) => destination));
     const asked = mounts
       .filter(({ type }) => type !== "tmpfs")
-      .map(({ type, name = "", source = "", destination = "", isWritable, options }) => ({
+      .map(({ type, name = "", source = "", destination = "", isWritable, options, subpath }) => ({
         source: type === "volume" ? this.#options.volumes.path(name) : source,
         destination,
         isReadOnly: !isWritable,
         isRecursive: !(options?.nonRecursive ?? false),
+        ...(subpath !== undefined && { subpath }),
       }));
     return {
       root: path,

@@ -33,6 +33,7 @@ import { topContainer } from "./top.ts";
 import { type LimitChange, updateContainer } from "./update.ts";
 import type { ProcessTable } from "./usage.ts";
 import { checkName } from "./validate.ts";
+import { renameVolumeInRecords } from "./volume-names.ts";
 import type { ContainersOptions, World } from "./world.ts";
 
 export type WaitCondition = "not-running" | "next-exit" | "removed";
@@ -269,6 +270,20 @@ export class Containers {
   /** The containers that mount a volume, running or not, and those that are being made with it. */
   usersOfVolume(name: string): ContainerId[] {
     return this.#world.registry.usersOfVolume(name);
+  }
+
+  /** Those of them that run or are about to: they have the volume mounted. */
+  activeUsersOfVolume(name: string): ContainerId[] {
+    const { registry, lock } = this.#world;
+    return registry.usersOfVolume(name).filter((id) => {
+      const record = registry.byId(id);
+      return record === undefined || isAlive(record.state) || lock.isHeld(id);
+    });
+  }
+
+  /** Of containers that have the volume: their records follow its new name. None of them runs. */
+  renameVolume(name: string, newName: string): void {
+    renameVolumeInRecords(this.#world, name, newName);
   }
 
   /** Removes those that do not run. Answers what went and how many bytes it had. */

@@ -16,7 +16,7 @@ import { planMounts } from "./mount-plan.ts";
 import type { MountPoint } from "./mount-point.ts";
 import { checkBindSource, unmountRoot } from "./mounting.ts";
 import { generateName } from "./name-generator.ts";
-import type { ContainerImage } from "./neighbours.ts";
+import type { ContainerImage, VolumeRequest } from "./neighbours.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { attachRequest, checkEndpoints, planEndpoints } from "./network-request.ts";
 import { NO_NETWORK } from "./network-state.ts";
@@ -39,6 +39,8 @@ export interface CreateRequest {
   readonly hostConfig: HostConfig;
   readonly endpoints: ReadonlyMap<string, EndpointConfig>;
 }
+
+type VolumeOrigin = NonNullable<VolumeRequest["origin"]>;
 
 export interface CreatedContainer {
   readonly id: ContainerId;
@@ -173,10 +175,11 @@ function checkSpec({ facts, registry }: World, record: ContainerRecord): readonl
 /** Makes the volumes that are not there yet, and gives names to those without. */
 async function makeVolumes(
   world: World,
-  { id, mounts }: ContainerRecord,
+  record: ContainerRecord,
   { undo, holds }: { readonly undo: AsyncDisposableStack; readonly holds: DisposableStack },
 ): Promise<MountPoint[]> {
   const { volumes, registry, emit } = world;
+  const { id, mounts } = record;
   const made: MountPoint[] = [];
   for (const mount of mounts) {
     if (mount.type !== "volume" || (mount.name !== undefined && volumes.find(mount.name))) {
@@ -184,7 +187,7 @@ async function makeVolumes(
       continue;
     }
     const volume = await volumes.create({
-      ...(mount.name === undefined ? { anonymousFor: id } : { name: mount.name }),
+      ...(mount.name === undefined ? { origin: originOf(record, mount) } : { name: mount.name }),
       driver: mount.driver ?? "local",
       labels: Object.fromEntries(mount.volumeLabels),
       options: Object.fromEntries(mount.driverOptions),
@@ -201,6 +204,11 @@ async function makeVolumes(
       ? { ...mount, source: volumes.path(mount.name) }
       : mount,
   );
+}
+
+/** What a volume without name is remembered by when the container is gone. */
+function originOf({ id, name, config }: ContainerRecord, { destination = "" }: MountPoint): VolumeOrigin {
+  return { container: id, containerName: name, image: config.image ?? "", path: destination };
 }
 
 /** Copies what the image has below each empty volume into it, and makes the working directory. */
@@ -223,6 +231,7 @@ async function fillRoot(world: World, { id, config, mounts }: ContainerRecord): 
           `cannot mount volume over existing file, file exists ${destination}`,
         );
       }
+      await world.volumes.hold(name, id);
       if (found !== undefined) await world.volumes.populate(name, { root: rootfs, pathInRoot: destination });
     }
   } finally {

@@ -8,7 +8,7 @@ import { containerEvent } from "./events.ts";
 import { healthAtStart } from "./health/health-plan.ts";
 import { findInit, readHostNames, userIn } from "./facts.ts";
 import { type ContainerPaths, containerPaths } from "./folders.ts";
-import { mountRoot, sourceOf, unmountRoot } from "./mounting.ts";
+import { holdVolumes, mountRoot, sourceOf, unmountRoot } from "./mounting.ts";
 import { linkedContainers, linkEnv, linkHosts } from "./links.ts";
 import { parseLogConfig } from "./logs/log-options.ts";
 import { settleLog } from "./logs/rotating-log.ts";
@@ -120,9 +120,9 @@ async function prepare(
   const mounting = (async () => {
     mountRoot(world, id);
     undo.defer(() => unmountRoot(world, id));
+    await holdVolumes(world, record);
     using root = host.openRoot(paths.rootfs);
     prepareRoot(root, record.config.workingDir);
-    return Promise.resolve();
   })();
   const [attached, mounted] = await Promise.allSettled([attaching, mounting]);
   if (attached.status === "rejected") throw asNetworkError(attached.reason);

@@ -33,6 +33,16 @@ export function sourceOf(
 
 type Roots = Pick<World, "host" | "folders" | "roots">;
 
+/** Has the data there of every volume that a container mounts; `unmountRoot` lets them go. @throws {EngineError} internal */
+export async function holdVolumes(
+  { volumes }: { readonly volumes: Pick<World["volumes"], "hold"> },
+  { id, mounts }: { readonly id: string; readonly mounts: readonly MountPoint[] },
+): Promise<void> {
+  for (const { type, name } of mounts) {
+    if (type === "volume" && name !== undefined) await volumes.hold(name, id);
+  }
+}
+
 /** Mounts a container's root, writable, for its run. */
 export function mountRoot(
   { snapshots, folders, roots }: Roots & Pick<World, "snapshots">,
@@ -69,8 +79,9 @@ export function holdRoot(world: Roots & Pick<World, "snapshots">, id: ContainerI
 }
 
 /** Takes a run's mounts away: the root out of `<run>`, unless somebody holds it. Success when nothing is there. */
-export function unmountRoot(world: Roots, id: ContainerId): void {
+export function unmountRoot(world: Roots & Pick<World, "volumes">, id: ContainerId): void {
   unmountRunMounts(world, id);
+  world.volumes.release(id);
   if (world.roots.endRun(id)) takeAway(world, id);
 }
 

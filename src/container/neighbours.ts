@@ -56,6 +56,10 @@ export interface Volumes {
   remove(name: string): Promise<void>;
   /** Its data folder on this host. */
   path(name: string): string;
+  /** Has its data there until `release`, should they be mounted from elsewhere. @throws {EngineError} internal */
+  hold(name: string, holder: string): Promise<void>;
+  /** All that `holder` holds. */
+  release(holder: string): void;
   /**
    * Copies the directory `pathInRoot` of the tree below `root` into the volume, with owners, modes and attributes, the
    * directory's own included; does nothing when the volume holds something or the path is no directory.
@@ -68,7 +72,13 @@ export interface VolumeRequest {
   readonly driver?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
-  readonly anonymousFor?: ContainerId;
+  /** What a volume that nobody named is made for. */
+  readonly origin?: {
+    readonly container: ContainerId;
+    readonly containerName: string;
+    readonly image: string;
+    readonly path: string;
+  };
 }
 
 export type NetworkAttachMode = "bridge" | "host" | "none" | `container:${string}`;

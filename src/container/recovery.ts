@@ -4,6 +4,7 @@ import { isErrno } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
 import { cleanUp, handleExit, restartByPolicy, watchExit } from "./ending.ts";
 import { healthAtStart } from "./health/health-plan.ts";
+import { holdVolumes } from "./mounting.ts";
 import type { RuntimeContainer } from "./neighbours.ts";
 import type { ContainerRecord } from "./record.ts";
 import { deleteRemains } from "./removal.ts";
@@ -70,6 +71,7 @@ async function recoverOne(
         ...healthAtStart(now),
       }));
     }
+    await holdVolumes(world, record);
     watchExit(world, id);
     watchHealth(world, id);
     return;

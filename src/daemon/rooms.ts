@@ -83,12 +83,13 @@ export async function openRooms(options: EngineOptions, around: Surroundings): P
 /** Compares the records of every room with the world. Once, before the first request. */
 export async function recoverRooms(rooms: Rooms, kernel: Kernel): Promise<void> {
   const { volumes, builder, containers, snapshots, network } = rooms;
-  await volumes.recover();
+  await volumes.recover((name, newName) => containers.renameVolume(name, newName));
   await builder.recover(kernel);
   await containers.recover(async ({ live, known }) => {
     await snapshots.recover(new Set([...known, ...builder.snapshotKeys()]));
     await network.recover(live);
   });
+  volumes.unmountUnheld();
 }
 
 async function openStores(

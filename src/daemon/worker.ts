@@ -16,6 +16,10 @@ export async function runWorker([name = "", ...args]: readonly string[]): Promis
       const { runArchiveWorker } = await import("#store/archive/archive-worker.ts");
       return await runArchiveWorker(args);
     }
+    case "mount": {
+      const { runMountWorker } = await import("#store/volume/mount-worker.ts");
+      return await runMountWorker(args);
+    }
     default:
       throw new EngineError("invalid", `Cannot start worker "${name}": there is none of that name`);
   }

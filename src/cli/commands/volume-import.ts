@@ -7,12 +7,14 @@ export const importVolume = command({
   arguments: { min: 1, max: 1 },
   flags: {
     input: { type: "string", short: "i", help: "Read from tar archive file, instead of STDIN" },
+    replace: { type: "bool", help: "Replace what the volume holds" },
   },
-  async run([name = ""], { input }, context) {
+  async run([name = ""], { input, replace }, context) {
     if (input === undefined && context.input.isTerminal) {
       throw new EngineError("invalid", "requested import from stdin, but stdin is empty");
     }
-    await context.client.volumes.import(name, input === undefined ? context.input : readFileChunks(input));
+    const archive = input === undefined ? context.input : readFileChunks(input);
+    await context.client.volumes.import(name, archive, { replaces: replace });
     context.out.write(`${name}\n`);
     return 0;
   },

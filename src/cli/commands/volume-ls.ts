@@ -57,7 +57,15 @@ export const listVolumes = command({
 });
 
 /** The columns of one volume. Use and size are known only where they were measured (`system df`). */
-export function volumeRow({ Driver, Labels, Mountpoint, Name, Scope, UsageData }: VolumeDocument): Row {
+export function volumeRow({
+  Driver,
+  Labels,
+  Mountpoint,
+  Name,
+  Scope,
+  Status,
+  UsageData,
+}: VolumeDocument): Row {
   return {
     Availability: "N/A",
     Driver,
@@ -68,6 +76,7 @@ export function volumeRow({ Driver, Labels, Mountpoint, Name, Scope, UsageData }
     Name,
     Scope,
     Size: UsageData ? humanSize(UsageData.Size) : "N/A",
-    Status: "N/A",
+    // Whose data these are, when nobody named the volume.
+    Status: Status ? `${Status.ContainerName} (${Status.Image}) ${Status.Path}` : "N/A",
   };
 }

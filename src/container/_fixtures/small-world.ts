@@ -387,6 +387,11 @@ function memoryVolumes(volumes: Map<string, Volume>, gate: Gate): Volumes {
     find: (name) => volumes.get(name),
     remove: async (name) => void volumes.delete(name),
     path: (name) => `/volumes/${name}/_data`,
+    hold: async (name) => {
+      gate.steps.push(`hold ${name}`);
+      await Promise.resolve();
+    },
+    release: () => void gate.steps.push("release"),
     populate: async () => await gate.pass("populate"),
   };
 }

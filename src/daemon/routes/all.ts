@@ -12,6 +12,7 @@ import type { EventBus } from "../events.ts";
 import type { Route } from "../http/route.ts";
 import type { EngineOptions, Rooms } from "../rooms.ts";
 import { encodeVersion } from "../system.ts";
+import { VolumeArchives } from "../volume-archives.ts";
 import { Volumes } from "../volumes.ts";
 import { absentRoutes } from "./absent.ts";
 import { buildRoutes } from "./build.ts";
@@ -72,10 +73,14 @@ function filesRoutes({ kernel, database, events, ...rooms }: ServedEngine): Rout
 
 function objectRoutes({ volumes: store, network, containers, events, clock }: ServedEngine): Route[] {
   const containerNames = () => new Map(containers.list(EVERY).map(({ id, name }) => [id, name]));
-  const usersOfVolume = (name: string) => containers.usersOfVolume(name);
   return [
     ...volumeRoutes({
-      volumes: new Volumes({ store, usersOf: usersOfVolume, emit: events.emit.bind(events) }),
+      volumes: new Volumes({
+        store,
+        users: containers,
+        archiver: new VolumeArchives(),
+        emit: events.emit.bind(events),
+      }),
       pathOf: (name) => store.path(name),
     }),
     ...networkRoutes({

@@ -141,7 +141,8 @@ async function usageOfVolumes({
           ...encodeVolume(volume, volumes.path(volume.name)),
           UsageData: { Size: sizeBytes, RefCount: users },
         };
-        return { item, sizeBytes, isActive: users > 0 };
+        // Data that lie elsewhere have no size that is ours to tell.
+        return { item, sizeBytes: Math.max(0, sizeBytes), isActive: users > 0 };
       }),
     ),
   );

@@ -84,7 +84,7 @@ root(
       mkdirSync(join(container, into), { recursive: true });
       using tree = openRoot(container);
       try {
-        extractTar(tree, [tar], { directory: into, refusesTypeChange: false });
+        extractTar(tree, [tar], { directory: into, refusesTypeChange: false, describesTop: false });
         outcomes.add("contained");
       } catch (error) {
         if (!EngineError.is(error, "invalid") && !EngineError.is(error, "unsupported")) throw error;
@@ -130,7 +130,11 @@ root(
       for (let round = 0; round < ROUNDS; round++) {
         using tree = openRoot(container);
         allowingLoss(() =>
-          extractTar(tree, [attack], { directory: "work", refusesTypeChange: round % 2 === 0 }),
+          extractTar(tree, [attack], {
+            directory: "work",
+            refusesTypeChange: round % 2 === 0,
+            describesTop: false,
+          }),
         );
         const fd = openSync(out, "w");
         try {

@@ -16,6 +16,8 @@ export interface ViewMount {
   readonly destination: string;
   readonly isReadOnly: boolean;
   readonly isRecursive: boolean;
+  /** What of the source is seen, resolved inside it. */
+  readonly subpath?: string;
 }
 
 /** A container's files as the container would see them. */
@@ -38,6 +40,8 @@ export type ArchiveRequest =
       readonly owner?: { readonly uid: number; readonly gid: number };
       /** A directory does not replace another thing, nor another thing a directory. */
       readonly refusesTypeChange: boolean;
+      /** The archive's own top gives the directory its attributes. */
+      readonly describesTop?: boolean;
     }
   | { readonly kind: "export"; readonly root: string }
   | { readonly kind: "changes"; readonly upper: string; readonly below?: string }
@@ -59,6 +63,7 @@ export function decodeRequest(text: string): ArchiveRequest {
         path: required("path"),
         ...(fields.has("owner") && { owner: decodeOwner(fields.object("owner")) }),
         refusesTypeChange: fields.boolean("refusesTypeChange") ?? false,
+        describesTop: fields.boolean("describesTop") ?? false,
       };
     case "export":
       return { kind, root: required("root") };
@@ -83,11 +88,13 @@ function decodeView(fields: Fields): View {
 
 function decodeMount(value: unknown, path: string): ViewMount {
   const fields = new Fields(value, path);
+  const subpath = fields.string("subpath");
   return {
     source: fields.required("source", fields.string("source")),
     destination: fields.required("destination", fields.string("destination")),
     isReadOnly: fields.boolean("isReadOnly") ?? false,
     isRecursive: fields.boolean("isRecursive") ?? false,
+    ...(subpath !== undefined && { subpath }),
   };
 }
 

@@ -65,13 +65,13 @@ async function answer(request: ArchiveRequest): Promise<unknown> {
 }
 
 function extract(root: RootDirectory, request: ArchiveRequest & { kind: "extract" }): void {
-  const { path, view, owner, refusesTypeChange } = request;
+  const { path, view, owner, refusesTypeChange, describesTop = false } = request;
   const directory = resolvePath(root, parsePath(path).path, true);
   if (root.stat(directory || ".").type !== "directory") {
     throw new EngineError("invalid", "extraction point is not a directory");
   }
   if (isReadOnly(root, directory)) throw refusal(view, directory);
-  extractTar(root, standardInput(), { directory, owner, refusesTypeChange });
+  extractTar(root, standardInput(), { directory, owner, refusesTypeChange, describesTop });
 }
 
 /** Through one buffer: each chunk is used up before the next is asked for. */

@@ -49,7 +49,7 @@ export function openContainerView(view: View, access: "read" | "write"): RootDir
 function attach(root: RootDirectory, mount: ViewMount, access: "read" | "write"): void {
   try {
     if (access === "write") makeMountPoint(root, mount);
-    const tree = cloneTree(mount.source, mount.isRecursive);
+    const tree = cloneSource(mount);
     try {
       restrictTree(tree, { isReadOnly: mount.isReadOnly, isRecursive: mount.isRecursive });
       const onto = root.openFollowing(mount.destination, O_PATH);
@@ -66,10 +66,29 @@ function attach(root: RootDirectory, mount: ViewMount, access: "read" | "write")
   }
 }
 
+/** What a subpath names is resolved once, inside the source, and pinned. */
+function cloneSource({ source, subpath, isRecursive }: ViewMount): number {
+  if (subpath === undefined) return cloneTree(source, isRecursive);
+  using inside = openRoot(source);
+  const pinned = inside.openFollowing(subpath, O_PATH);
+  try {
+    return cloneTree(`/proc/self/fd/${pinned}`, isRecursive);
+  } finally {
+    closeFd(pinned);
+  }
+}
+
 /** A container that has never run has no mount points yet. */
-function makeMountPoint(root: RootDirectory, { source, destination }: ViewMount): void {
+function makeMountPoint(root: RootDirectory, mount: ViewMount): void {
+  const { destination } = mount;
   if (root.find(destination, { follow: true }) !== undefined) return;
-  if (statSync(source).isDirectory()) return root.mkdirAll(destination, MOUNT_POINT);
+  if (isDirectory(mount)) return root.mkdirAll(destination, MOUNT_POINT);
   root.mkdirAll(dirname(destination), MOUNT_POINT);
   closeFd(root.createFile(destination, 0o644));
+}
+
+function isDirectory({ source, subpath }: ViewMount): boolean {
+  if (subpath === undefined) return statSync(source).isDirectory();
+  using inside = openRoot(source);
+  return inside.stat(subpath, { follow: true }).type === "directory";
 }

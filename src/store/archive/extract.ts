@@ -25,6 +25,8 @@ export interface ExtractOptions {
   /** Instead of the owners that the archive has. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   readonly refusesTypeChange: boolean;
+  /** An entry for the top gives the directory its attributes; else it stays as it is. */
+  readonly describesTop: boolean;
 }
 
 /** Whether the kernel lets nobody write into the directory, because of how it is mounted. */
@@ -133,9 +135,15 @@ class Extraction implements Disposable {
     if (entry.type !== "hardlink") this.#attributes(entry, path);
   }
 
-  /** The directory to extract into stays as it is. */
   #atTop(entry: TarEntry): void {
-    if (entry.type === "directory") return;
+    const { describesTop, directory } = this.#options;
+    const path = directory || ".";
+    if (entry.type === "directory") {
+      if (!describesTop) return;
+      this.#attributes(entry, path);
+      this.#times.set(path, entry.mtimeNs);
+      return;
+    }
     throw new EngineError("invalid", `cannot overwrite directory "." with non-directory "${entry.path}"`);
   }
 

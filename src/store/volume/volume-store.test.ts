@@ -21,7 +21,8 @@ import { openKernel } from "#linux/real-kernel.ts";
 import { needs } from "../../../test/needs.ts";
 import { failureOf, temporaryFolder } from "../_fixtures.ts";
 import { type Database, IN_MEMORY, openDatabase } from "../metadata/database.ts";
-import { ANONYMOUS_LABEL, VolumeStore } from "./volume-store.ts";
+import { ANONYMOUS_LABEL } from "./volume.ts";
+import { VolumeStore } from "./volume-store.ts";
 
 const kernel = openKernel();
 const root = needs("root");
@@ -58,7 +59,7 @@ function open(): Opened {
 test("a volume has its folder, and is found by the next engine", async () => {
   await using it = open();
   const volume = await it.volumes.create({ name: "web", labels: { a: "b" } });
-  expect(volume).toEqual({ name: "web", driver: "local", labels: { a: "b" }, createdAt: 7 });
+  expect(volume).toEqual({ name: "web", driver: "local", labels: { a: "b" }, options: {}, createdAt: 7 });
   expect(it.volumes.path("web")).toBe(it.folder.at("volumes", "web", "_data"));
   expect(statSync(it.volumes.path("web")).mode & 0o777).toBe(0o755);
   expect(it.reopen().get("web")).toEqual(volume);
@@ -66,11 +67,11 @@ test("a volume has its folder, and is found by the next engine", async () => {
 
 test("a volume without name has one of 64 hex characters, and Docker's label", async () => {
   await using it = open();
-  const anonymousFor = newContainerId();
-  const volume = await it.volumes.create({ anonymousFor });
+  const origin = { container: newContainerId(), containerName: "db", image: "mysql", path: "/data" };
+  const volume = await it.volumes.create({ origin });
   expect(volume.name).toMatch(/^[0-9a-f]{64}$/);
   expect(volume.labels).toEqual({ [ANONYMOUS_LABEL]: "" });
-  expect(it.reopen().get(volume.name).anonymousFor).toBe(anonymousFor);
+  expect(it.reopen().get(volume.name).origin).toEqual(origin);
 });
 
 test("creating a volume again returns the one that is there", async () => {
@@ -86,7 +87,7 @@ const refused: [string, Parameters<VolumeStore["create"]>[0], RegExp][] = [
   ["a name of one letter", { name: "a" }, /at least two alphanumeric characters/],
   ["an endless name", { name: "a".repeat(300) }, /includes invalid characters/],
   ["another driver", { name: "web", driver: "nfs" }, /plugin "nfs" not found/],
-  ["options", { name: "web", options: { type: "tmpfs" } }, /takes no option "type"/],
+  ["half of the options", { name: "web", options: { type: "tmpfs" } }, /missing required option: "device"/],
 ];
 for (const [what, request, message] of refused) {
   test(`${what} is refused and makes nothing`, async () => {

@@ -48,7 +48,7 @@ export function openContainerView(view: View, access: "read" | "write"): RootDir
 /** A reader passes over what cannot be mounted: there is nothing to read then. */
 function attach(root: RootDirectory, mount: ViewMount, access: "read" | "write"): void {
   try {
-    if (access === "write") makeMountPoint(root, mount);
+    makeMountPoint(root, mount);
     const tree = cloneSource(mount);
     try {
       restrictTree(tree, { isReadOnly: mount.isReadOnly, isRecursive: mount.isRecursive });

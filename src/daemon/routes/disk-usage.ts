@@ -11,7 +11,7 @@ import { isAlive } from "#container/state.ts";
 import type { ImageStore } from "#image/image-store.ts";
 import type { UsersOf } from "#image/image.ts";
 import { chainIds } from "#oci/digest.ts";
-import type { Volume } from "#store/volume/volume-store.ts";
+import type { Volume } from "#store/volume/volume.ts";
 import { type CachedStep, usageOfCache, usageOfKind } from "../disk-usage.ts";
 import { booleanQuery } from "../http/query.ts";
 import { json, type Reply, type Route, type RouteRequest } from "../http/route.ts";

@@ -44,9 +44,9 @@ export interface VolumeStoreOptions {
 /** How a volume gets its content. */
 export interface VolumeFilling {
   /** Fills the data directory, which is empty and which nobody else sees yet. */
-  fill(path: string): Promise<void>;
+  readonly fill: (path: string) => Promise<void>;
   /** Called at the last moment: throws when the volume must not come into being after all. */
-  confirm(): void;
+  readonly confirm: () => void;
 }
 
 const TRASH = ".trash";

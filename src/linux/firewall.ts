@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { EngineError, isErrno } from "#base/errors.ts";
 import { concatenate, decodeAttributes, decodeText, textAttribute, viewOf } from "./netlink/message.ts";
-import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink/netlink-socket.ts";
+import { NetlinkSocket } from "./netlink/netlink-socket.ts";
 import { run } from "./process.ts";
 
 /** `uapi/linux/netfilter/nfnetlink.h` and `nf_tables.h`. */
@@ -31,7 +31,7 @@ export async function applyRules(text: string): Promise<void> {
 
 /** Whether `table inet <name>` exists, asked of the kernel itself: some 20 µs. */
 export function hasTable(name: string): boolean {
-  using socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  const socket = NetlinkSocket.toNetfilter();
   const payload = concatenate([INET_HEADER, textAttribute(NFTA_TABLE_NAME, name)]);
   try {
     socket.query({ operation: `find nftables table ${name}`, type: NFT_MSG_GETTABLE, payload });
@@ -44,7 +44,7 @@ export function hasTable(name: string): boolean {
 
 /** How many rules the chains of all tables of that name hold, and jumps to them; 0 without one. Some 50 µs. */
 export function countRules(name: string): number {
-  using socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  const socket = NetlinkSocket.toNetfilter();
   const operation = `count rules of nftables table ${name}`;
   let count = 0;
   for (const body of socket.dump({ operation, type: NFT_MSG_GETCHAIN, payload: ANY_HEADER })) {

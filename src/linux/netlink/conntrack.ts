@@ -9,7 +9,7 @@ import {
   u8Attribute,
   viewOf,
 } from "./message.ts";
-import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink-socket.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
 
 /** `uapi/linux/netfilter/nfnetlink_conntrack.h`. */
 const IPCTNL_MSG_CT_GET = (1 << 8) | 1;
@@ -44,7 +44,7 @@ export interface DatagramFlows {
  * flow, and a sender that never falls silent would for ever go where the port led before. Gives how many it forgot.
  */
 export function forgetDatagramFlows(flows: DatagramFlows): number {
-  using socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  const socket = NetlinkSocket.toNetfilter();
   return forgetOfFamily(socket, "ipv4", flows) + forgetOfFamily(socket, "ipv6", flows);
 }
 

@@ -36,6 +36,8 @@ const writeInThreadPool = promisify(write<Uint8Array>);
 /** Shared by all sockets: every exchange is over before another begins, as all calls are synchronous. */
 const received = new Uint8Array(RECEIVE_BYTES);
 
+let netfilter: NetlinkSocket | undefined;
+
 /** The kernel's own numbers of the families we speak. */
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
@@ -72,6 +74,14 @@ export class NetlinkSocket implements Disposable {
     // The kernel answers while it takes the request; the limit only keeps a surprise from stopping the engine.
     libc.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, BigUint64Array.of(RECEIVE_TIMEOUT_SECONDS, 0n), 16);
     return new NetlinkSocket(fd);
+  }
+
+  /**
+   * The one to the host's netfilter, kept for as long as the process lives: the kernel holds whoever closes one until all
+   * that was taken out of the firewall is freed, some 10 ms. Not to be used inside another namespace, nor disposed.
+   */
+  static toNetfilter(): NetlinkSocket {
+    return (netfilter ??= NetlinkSocket.open(NETLINK_NETFILTER));
   }
 
   /**

@@ -1,6 +1,6 @@
 import { addressBytes, macBytes } from "./ip-address.ts";
 import { attribute, concatenate, nested, NLM_F_CREATE, textAttribute } from "./message.ts";
-import { NETLINK_NETFILTER, NetlinkSocket } from "./netlink-socket.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
 import type { NetlinkRequest } from "./netlink-socket.ts";
 
 /**
@@ -65,7 +65,7 @@ export function elementRequest(
 
 function transact(requests: readonly NetlinkRequest[]): void {
   if (requests.length === 0) return;
-  using socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  const socket = NetlinkSocket.toNetfilter();
   socket.transact(NFNL_SUBSYS_NFTABLES, requests);
 }
 

@@ -126,6 +126,11 @@ function ambiguous(text: string, digests: readonly Digest[]): EngineError {
   );
 }
 
+/** True for an image that nobody has named: no tag, and no digest but those that it was pushed under. */
+export function isUnnamed({ id, references }: Pick<Identified, "id" | "references">): boolean {
+  return references.map(parseReference).every(({ digest }) => digest !== undefined && digest !== id);
+}
+
 /** Under what a dangling image is kept; no name that people can write gives it, for it has no domain. */
 export function danglingReference(id: Digest): Reference {
   // made from a digest that was parsed, and read back only by `isDangling`

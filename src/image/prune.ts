@@ -1,4 +1,5 @@
 import { createdAtMs } from "./catalog.ts";
+import { isUnnamed } from "./identity.ts";
 import type { Image, RemovedItem, UsersOf } from "./image.ts";
 
 export interface PruneOptions {
@@ -19,7 +20,7 @@ export interface PruneResult {
 export function pruneImages(images: readonly Image[], options: PruneOptions, usersOf: UsersOf): Image[] {
   return images.filter(
     (image) =>
-      (image.references.length === 0 || !options.danglingOnly) &&
+      (isUnnamed(image) || !options.danglingOnly) &&
       (options.createdBefore === undefined || createdAtMs(image) < options.createdBefore) &&
       (options.hasLabels?.(image.config.config.labels ?? new Map()) ?? true) &&
       usersOf(image.id).length === 0,

@@ -6,11 +6,8 @@ import { digestOf } from "#oci/digest.ts";
 import { decodeManifestDocument, encodeDocument, type Manifest } from "#oci/manifest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
 import { hostPlatform } from "#oci/platform.ts";
-import {
-  FakeRegistry,
-  type FakeRegistryOptions,
-  type Misbehaviour,
-} from "../../test/fixtures/fake-registry.ts";
+import { FakeRegistry, type FakeRegistryOptions } from "../../test/fixtures/fake-registry.ts";
+import { lacksBlobs } from "../../test/fixtures/hostile-registry.ts";
 import { type Contents, dockerArchive, manifestOf, sampleImage, tarOf } from "./_fixtures/archives.ts";
 import { type OpenImages, openImages } from "./_fixtures/open-images.ts";
 import { NO_SIGNAL } from "./_fixtures/streams.ts";
@@ -63,15 +60,6 @@ async function failure(work: Promise<unknown>): Promise<EngineError> {
   );
   if (error instanceof EngineError) return error;
   throw new Error(`expected a failure, got ${String(error)}`);
-}
-
-/** The fake registry knows every blob everywhere, unless it is told not to. */
-function hasNoBlobs(repository: string): Misbehaviour {
-  return ({ method, path }, response) => {
-    if (method !== "HEAD" || !path.startsWith(`/v2/${repository}/blobs/`)) return false;
-    response.writeHead(404).end();
-    return true;
-  };
 }
 
 function pushedManifest({ registry }: Scene, repository: string, reference: string): Manifest {
@@ -138,7 +126,7 @@ test("what a registry has in one repository is mounted into another", async () =
   await at.load("app:1", "team/copy:2");
   await at.push("app:1");
   at.registry.uploads.mountable.add("app");
-  at.registry.misbehave(hasNoBlobs("team/copy"));
+  at.registry.misbehave(lacksBlobs("team/copy"));
   await at.push("team/copy:2");
   expect(at.statuses().filter((line) => line === "Mounted from app")).toHaveLength(2);
   const sent = at.registry.seen.filter(
@@ -157,6 +145,18 @@ test("the digest an image was pushed under is one of its names, and goes with it
   expect(image.id).toBe(at.store.images.resolve(`${name}:1`).id);
   const removed = await at.store.images.remove(`${name}:1`, { force: false, users: [] });
   expect(removed.map((item) => item.kind)).toEqual(["untagged", "untagged", "deleted"]);
+});
+
+test("an image whose tag has moved on is dangling, whatever digest it was pushed under", async () => {
+  await using at = await scene();
+  await at.load("app:1");
+  await at.push("app:1");
+  const old = at.store.images.resolve(`${at.registry.host}/app:1`);
+  const next = await tarOf(dockerArchive(await sampleImage([{ new: "x" }]), [`${at.registry.host}/app:1`]));
+  await at.store.images.load(one(next), () => undefined, NO_SIGNAL);
+  const { removed } = await at.store.images.prune({ danglingOnly: true }, () => []);
+  expect(removed.at(-1)).toEqual({ kind: "deleted", id: old.id });
+  expect(await at.store.images.list()).toHaveLength(1);
 });
 
 for (const [what, compressed] of [
@@ -182,7 +182,7 @@ for (const [what, compressed] of [
     const pulled = await at.store.images.pull(`${host}/library/app`, {}, () => undefined, NO_SIGNAL);
     await at.store.images.tag(pulled, `${host}/other/app:1`);
     at.registry.uploads.mountable.add("library/app");
-    at.registry.misbehave(hasNoBlobs("other/app"));
+    at.registry.misbehave(lacksBlobs("other/app"));
     await at.push("other/app:1");
     expect(digestOf(at.registry.findManifest("other/app", "1")?.bytes ?? "")).toBe(digest);
     expect(at.statuses().filter((line) => line === "Mounted from library/app")).toHaveLength(2);

@@ -1,6 +1,7 @@
 import { EngineError } from "#base/errors.ts";
 import { Glob } from "#base/glob.ts";
 import { createdAtMs } from "#image/catalog.ts";
+import { isUnnamed } from "#image/identity.ts";
 import type { Image } from "#image/image.ts";
 import type { PruneOptions } from "#image/prune.ts";
 import { familiarName, familiarReference, parseReference, type Reference } from "#oci/reference.ts";
@@ -41,7 +42,7 @@ export function filterImages(
         (before === undefined || createdAtMs(image) < before) &&
         (since === undefined || createdAtMs(image) > since) &&
         (until === undefined || createdAtMs(image) < until) &&
-        (dangling === undefined || (image.references.length === 0) === dangling) &&
+        (dangling === undefined || isUnnamed(image) === dangling) &&
         hasLabels(image.config.config.labels ?? new Map()),
     )
     .map((image) => ({ image, references: image.references.filter((name) => matchesAny(name, patterns)) }))

@@ -140,8 +140,8 @@ test("a request that is two is refused (case 35)", async () => {
 async function send(registry: Running, text: string): Promise<Socket> {
   const [host = "", port = ""] = registry.host.split(":");
   const socket = connect(Number(port), host);
+  await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
   socket.on("error", () => undefined);
-  await new Promise((resolve) => socket.once("connect", resolve));
   socket.write(text);
   return socket;
 }
@@ -160,3 +160,18 @@ async function answerOf(socket: Socket): Promise<string> {
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isTrue())) await Bun.sleep(2);
 }
+
+test("a server that stops finishes what is under way, and takes nothing new", async () => {
+  const registry = await runRegistry();
+  const location = await begin(registry);
+  const socket = await send(
+    registry,
+    `PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234`,
+  );
+  await until(() => registry.registry.metrics.text().includes("darse_registry_uploads_in_flight 1"));
+  const stopped = registry[Symbol.asyncDispose]();
+  await expect(send(registry, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")).rejects.toThrow();
+  socket.write("56789");
+  expect(await answerOf(socket)).toStartWith("HTTP/1.1 202 ");
+  await stopped;
+});

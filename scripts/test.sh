@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 need_root npm test
 ensure_engine_host
-ensure_debian docker-registry=docker-registry openssl=openssl skopeo=skopeo /usr/bin/python3=python3
+ensure_debian docker-registry=docker-registry xz=xz-utils bzip2=bzip2 openssl=openssl skopeo=skopeo /usr/bin/python3=python3
 /usr/bin/python3 -c 'import docker' 2>/dev/null || ensure_debian none=python3-docker
 bash scripts/base-images.sh busybox >/dev/null
 bash scripts/base-images.sh debian >/dev/null

@@ -7,6 +7,11 @@ export class Semaphore {
     this.#free = limit;
   }
 
+  /** Whether the next one need not wait. */
+  get hasRoom(): boolean {
+    return this.#free > 0;
+  }
+
   /** Waits for a place; dispose the result to give it back. */
   async acquire(): Promise<Disposable> {
     if (this.#free > 0) this.#free--;

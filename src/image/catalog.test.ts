@@ -9,7 +9,7 @@ import type { Image, ImageUser } from "./image.ts";
 async function load(store: OpenImages, name: string, files: Contents, created?: string): Promise<Image> {
   const image = await sampleImage([files], created === undefined ? {} : { created });
   const archive = await tarOf(dockerArchive(image, [name]));
-  const [loaded] = await store.images.load(stream(archive), () => undefined, NO_SIGNAL);
+  const [loaded] = await store.images.load(stream(archive), { progress: () => undefined }, NO_SIGNAL);
   if (!loaded) throw new Error("nothing was loaded");
   store.events.length = 0;
   return loaded;
@@ -172,7 +172,11 @@ test("history() pairs layers with the steps that made them, newest first", async
       { createdBy: "second", comment: "why" },
     ],
   });
-  await store.images.load(stream(await tarOf(dockerArchive(image, ["a"]))), () => undefined, NO_SIGNAL);
+  await store.images.load(
+    stream(await tarOf(dockerArchive(image, ["a"]))),
+    { progress: () => undefined },
+    NO_SIGNAL,
+  );
   const steps = store.images.history(store.images.resolve("a"));
   expect(
     steps.map(({ id, createdBy, sizeBytes, comment, tags }) => [id, createdBy, sizeBytes, comment, tags]),
@@ -188,7 +192,11 @@ test("two unpacks of one image at once do the work once", async () => {
   const image = await sampleImage([{ a: "1" }, { b: "2" }, { c: "3" }], {
     platform: { os: "linux", architecture: "s390x" },
   });
-  await store.images.load(stream(await tarOf(dockerArchive(image, ["a"]))), () => undefined, NO_SIGNAL);
+  await store.images.load(
+    stream(await tarOf(dockerArchive(image, ["a"]))),
+    { progress: () => undefined },
+    NO_SIGNAL,
+  );
   expect(store.applied).toHaveLength(0);
   const loaded = store.images.resolve("a");
   const tops = await Promise.all([1, 2, 3].map(() => store.images.unpack(loaded, NO_SIGNAL)));

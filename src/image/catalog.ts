@@ -137,6 +137,12 @@ export class Catalog {
     else if (isLast) entry.names.set(danglingReference(id), at);
   }
 
+  /** Reads again what an image holds, some of which has gone. @throws {EngineError} not-found when nothing is complete */
+  async refresh(id: Digest): Promise<void> {
+    const entry = this.#images.get(id);
+    if (entry) entry.content = await readImage(this.#options.content, entry.content.target);
+  }
+
   async #read(reference: Reference, target: Descriptor, createdAt: number): Promise<void> {
     try {
       const content = await readImage(this.#options.content, target);

@@ -3,17 +3,17 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { EngineError, errorMessage } from "#base/errors.ts";
 import type { Compression } from "#oci/media-types.ts";
+import { decodeForeign, type ForeignCompression } from "#store/foreign-compression.ts";
 
-/** Beginnings that tell how bytes are compressed; the ones without a name here are refused by name. */
+/** Beginnings that tell how bytes are compressed. */
 const MAGIC: readonly {
   readonly bytes: readonly number[];
-  readonly compression?: Compression;
-  readonly name: string;
+  readonly compression: Compression | ForeignCompression;
 }[] = [
-  { bytes: [0x1f, 0x8b], compression: "gzip", name: "gzip" },
-  { bytes: [0x28, 0xb5, 0x2f, 0xfd], compression: "zstd", name: "zstd" },
-  { bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], name: "xz" },
-  { bytes: [0x42, 0x5a, 0x68], name: "bzip2" },
+  { bytes: [0x1f, 0x8b], compression: "gzip" },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], compression: "zstd" },
+  { bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], compression: "xz" },
+  { bytes: [0x42, 0x5a, 0x68], compression: "bzip2" },
 ];
 const LONGEST_MAGIC = 6;
 
@@ -26,24 +26,37 @@ export interface BombLimits {
 /** More than honest data comes to. */
 const BOMB_LIMITS: BombLimits = { freeBytes: 1024 ** 3, ratio: 500 };
 
-/** How `head`, the first bytes of something, is compressed. @throws {EngineError} unsupported for xz and bzip2 */
+/**
+ * How `head`, the first bytes of something that must be a layer, is compressed.
+ *
+ * @throws {EngineError} unsupported for xz and bzip2, which no layer may be
+ */
 export function sniffCompression(head: Uint8Array, what: string): Compression {
-  const found = MAGIC.find(({ bytes }) => bytes.every((byte, index) => head[index] === byte));
-  if (!found) return "none";
-  if (found.compression) return found.compression;
-  throw new EngineError("unsupported", `Cannot read ${what}: ${found.name} compression is not supported`, {
+  const found = compressionOf(head);
+  if (!isForeign(found)) return found;
+  throw new EngineError("unsupported", `Cannot read ${what}: ${found} compression is not supported`, {
     hint: `decompress it first, or compress it with gzip or zstd`,
   });
 }
 
+function compressionOf(head: Uint8Array): Compression | ForeignCompression {
+  const found = MAGIC.find(({ bytes }) => bytes.every((byte, index) => head[index] === byte));
+  return found?.compression ?? "none";
+}
+
+/** Whether a program of the host is needed. */
+export function isForeign(compression: Compression | ForeignCompression): compression is ForeignCompression {
+  return compression === "xz" || compression === "bzip2";
+}
+
 /** A stream whose first bytes have been looked at; `all` still has them. */
 export interface Sniffed {
-  readonly compression: Compression;
+  readonly compression: Compression | ForeignCompression;
   readonly all: AsyncIterable<Uint8Array>;
 }
 
-/** Looks at the first bytes of `source`. @throws {EngineError} unsupported for xz and bzip2 */
-export async function sniff(source: AsyncIterable<Uint8Array>, what: string): Promise<Sniffed> {
+/** Looks at the first bytes of `source`. */
+export async function sniff(source: AsyncIterable<Uint8Array>): Promise<Sniffed> {
   const chunks = source[Symbol.asyncIterator]();
   let head = new Uint8Array();
   while (head.length < LONGEST_MAGIC) {
@@ -51,8 +64,7 @@ export async function sniff(source: AsyncIterable<Uint8Array>, what: string): Pr
     if (next.done) break;
     head = Buffer.concat([head, next.value]);
   }
-  const compression = sniffCompression(head, what);
-  return { compression, all: startingWith(head, chunks) };
+  return { compression: compressionOf(head), all: startingWith(head, chunks) };
 }
 
 async function* startingWith(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -69,16 +81,17 @@ async function* startingWith(head: Uint8Array, rest: AsyncIterator<Uint8Array>):
 }
 
 /**
- * The plain bytes of `source`, which may be compressed with gzip or zstd.
+ * The plain bytes of `source`, which may be compressed with gzip, zstd, xz or bzip2.
  *
- * @throws {EngineError} unsupported for xz and bzip2; corrupt when it does not decompress; invalid for a bomb
+ * @throws {EngineError} unavailable for xz or bzip2 on a host without it; corrupt when it does not decompress; invalid
+ * for a bomb
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
   what: string,
   limits: BombLimits = BOMB_LIMITS,
 ): AsyncGenerator<Uint8Array> {
-  const { compression, all } = await sniff(source, what);
+  const { compression, all } = await sniff(source);
   if (compression === "none") return yield* all;
   let input = 0;
   let output = 0;
@@ -88,22 +101,19 @@ export async function* decompressed(
       yield chunk;
     }
   };
-  const unpacker = compression === "gzip" ? createGunzip() : createZstdDecompress();
-  const feeding = pipeline(Readable.from(counted(), { objectMode: false }), unpacker);
-  // its failure is thrown by the reading side below
-  feeding.catch(() => undefined);
-  const chunks: AsyncIterable<Uint8Array> = unpacker;
+  const decoded = isForeign(compression)
+    ? decodeForeign(counted(), compression)
+    : decode(counted(), compression);
   try {
-    for await (const chunk of chunks) {
+    for await (const chunk of decoded) {
       output += chunk.byteLength;
       if (output > limits.freeBytes && output > input * limits.ratio) {
         throw new EngineError("invalid", `Cannot read ${what}: ${input} bytes unpack to more than ${output}`);
       }
       yield chunk;
     }
-    await feeding;
   } catch (error) {
-    if (EngineError.is(error) || !isZlibError(error)) throw error;
+    if (!isForeignError(error, compression) && !isZlibError(error)) throw error;
     throw new EngineError(
       "corrupt",
       `Cannot read ${what}: its ${compression} data is broken (${errorMessage(error)})`,
@@ -111,9 +121,29 @@ export async function* decompressed(
         cause: error,
       },
     );
+  }
+}
+
+async function* decode(
+  source: AsyncIterable<Uint8Array>,
+  compression: "gzip" | "zstd",
+): AsyncGenerator<Uint8Array> {
+  const unpacker = compression === "gzip" ? createGunzip() : createZstdDecompress();
+  const feeding = pipeline(Readable.from(source, { objectMode: false }), unpacker);
+  // its failure is thrown by the reading side below
+  feeding.catch(() => undefined);
+  const chunks: AsyncIterable<Uint8Array> = unpacker;
+  try {
+    yield* chunks;
+    await feeding;
   } finally {
     unpacker.destroy();
   }
+}
+
+/** What the host's program said of the data; bombs and failures of the source have words of their own. */
+function isForeignError(error: unknown, compression: Compression | ForeignCompression): boolean {
+  return isForeign(compression) && EngineError.is(error, "corrupt");
 }
 
 function isZlibError(error: unknown): boolean {

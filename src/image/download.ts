@@ -3,6 +3,7 @@ import { EngineError } from "#base/errors.ts";
 import { Semaphore } from "#base/semaphore.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
+import { isForeignLayer } from "#oci/media-types.ts";
 import type { NamedReference } from "#oci/reference.ts";
 import type { LayerProgress } from "./pull-progress.ts";
 import { SharedWork } from "./shared-work.ts";
@@ -10,6 +11,7 @@ import type { Content, Lease } from "./stores.ts";
 
 /** The part of a registry client that pulling needs. */
 export interface ImageRegistry {
+  tags(repository: string, signal: AbortSignal): Promise<readonly string[]>;
   manifest(repository: string, reference: string, signal: AbortSignal): Promise<FetchedManifest>;
   blob(
     repository: string,
@@ -67,6 +69,7 @@ export class Downloader {
   }
 
   async #fetchBlob(source: BlobSource, blob: Descriptor, line: LayerProgress | undefined): Promise<void> {
+    if (!this.#places.hasRoom) line?.say("Waiting");
     using _place = await this.#places.acquire();
     for (let attempt = 1; ; attempt++) {
       source.signal.throwIfAborted();
@@ -80,9 +83,10 @@ export class Downloader {
   /** One go at a blob, from where the last one stopped. */
   async #attempt(
     { name, registry, signal }: BlobSource,
-    { digest, size }: Descriptor,
+    blob: Descriptor,
     line: LayerProgress | undefined,
   ): Promise<"stored" | { readonly error: unknown; readonly mayRetry: boolean }> {
+    const { digest, size } = blob;
     await using ingest = await this.#content.resume({ digest, size });
     const start = ingest.offset;
     try {
@@ -92,13 +96,26 @@ export class Downloader {
           line?.downloaded(ingest.offset);
         }
       }
+      line?.say("Verifying Checksum");
       await ingest.commit();
       return "stored";
     } catch (error) {
       signal.throwIfAborted();
       // an old part may hold wrong bytes; begun anew, the registry has nobody else to blame
       const isOldPart = start > 0 && EngineError.is(error, "corrupt");
-      return { error, mayRetry: isOldPart || EngineError.is(error, "unavailable") };
+      return { error: explained(error, blob), mayRetry: isOldPart || EngineError.is(error, "unavailable") };
     }
   }
+}
+
+/**
+ * A foreign layer is asked of the registry like any other, which many have by now. What its descriptor gives as its
+ * address is not asked: an image does not say where this machine connects to (CVE-2020-15157).
+ */
+function explained(error: unknown, { mediaType, digest, urls }: Descriptor): unknown {
+  if (!EngineError.is(error, "not-found") || !(isForeignLayer(mediaType) || urls?.length)) return error;
+  return new EngineError("not-found", `the registry has not the foreign layer ${digest}`, {
+    cause: error,
+    hint: "addresses that an image names are not followed: have its layers pushed to a registry",
+  });
 }

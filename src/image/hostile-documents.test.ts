@@ -63,7 +63,11 @@ test("hostile labels and a hundred thousand variables are only text (case 29)", 
   ]);
   const env = Array.from({ length: 100_000 }, (_, index) => `V${index}=${index}`);
   const image = await sampleImage([{ a: "b" }], { config: { labels, env } });
-  await store.images.load(stream(await tarOf(dockerArchive(image, ["app"]))), () => undefined, NO_SIGNAL);
+  await store.images.load(
+    stream(await tarOf(dockerArchive(image, ["app"]))),
+    { progress: () => undefined },
+    NO_SIGNAL,
+  );
   const loaded = store.images.resolve("app");
   expect(loaded.config.config.labels?.get("__proto__")).toBe("p");
   expect(loaded.config.config.env).toHaveLength(100_000);

@@ -5,16 +5,17 @@ import { EngineError } from "#base/errors.ts";
 import type { Logger } from "#base/log.ts";
 import type { ChainId, Digest } from "#oci/digest.ts";
 import type { Platform } from "#oci/platform.ts";
-import { familiarReference, type NamedReference, parseReference, type Reference } from "#oci/reference.ts";
+import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
 import type { Credentials } from "#registry/authorizer.ts";
 import { RegistryClient } from "#registry/registry-client.ts";
-import { loadImages } from "./archive/load.ts";
-import { blobsOf, type ImageToSave, saveArchive } from "./archive/save.ts";
+import { loadImages, type LoadOptions } from "./archive/load.ts";
+import { onlyPlatforms } from "./archive/save.ts";
+import { imagesToSave, saveImages } from "./archive/save-images.ts";
 import { Catalog } from "./catalog.ts";
 import { type NewImage, writeImage } from "./create.ts";
 import type { ImageRegistry } from "./download.ts";
 import { type HistoryStep, historyOf } from "./history.ts";
-import { isIdOf, isInRepository, isWholeId, namesMeant, taggableReference } from "./identity.ts";
+import { taggableReference } from "./identity.ts";
 import type { Image, ImageUser, Progress, RemovedItem, UsersOf } from "./image.ts";
 import { type ApplyChanges, importImage, type ImportOptions } from "./import.ts";
 import { emitImageEvent, type ImageParts } from "./parts.ts";
@@ -22,6 +23,7 @@ import { type PruneOptions, pruneImages, type PruneResult } from "./prune.ts";
 import { Puller, type PullOptions } from "./pull.ts";
 import type { PushRegistry } from "./push-blob.ts";
 import { Pusher, type PushOptions } from "./push.ts";
+import { blobsOnlyOf, planPlatformRemoval } from "./remove-platforms.ts";
 import { planRemoval } from "./remove.ts";
 import { type Attestation, attestationsOf, type AttestationQuery } from "./attestations.ts";
 import type { ApplyLayer, Content, LayerSnapshots, Records } from "./stores.ts";
@@ -133,6 +135,30 @@ export class ImageStore {
     return removed;
   }
 
+  /**
+   * Removes what an image has for some platforms; the image itself with the last of them.
+   *
+   * @throws {EngineError} not-found; conflict in Docker's words
+   */
+  async removePlatforms(
+    nameOrId: string,
+    platforms: readonly Platform[],
+    options: RemoveOptions,
+  ): Promise<RemovedItem[]> {
+    const { catalog, content, records } = this.#parts;
+    const image = this.resolve(nameOrId);
+    const { removed, kept } = planPlatformRemoval(image, platforms, options);
+    if (!kept.some(({ kind }) => kind === "present")) return await this.remove(nameOrId, options);
+    const others = catalog.list().filter(({ id }) => id !== image.id);
+    const held = new Set(records.leases.held().digests);
+    for (const digest of blobsOnlyOf(image, kept, others)) {
+      if (!held.has(digest)) await content.remove(digest);
+    }
+    await catalog.refresh(image.id);
+    await this.#parts.tidy();
+    return removed.map(({ descriptor }) => ({ kind: "deleted", id: descriptor.digest }));
+  }
+
   /** Removes images that no container uses: the dangling ones, or all. @throws {EngineError} conflict while one runs */
   async prune(options: PruneOptions, usersOf: UsersOf): Promise<PruneResult> {
     if (this.#isPruning) throw new EngineError("conflict", "a prune operation is already running");
@@ -145,21 +171,28 @@ export class ImageStore {
   }
 
   /** Loads the images of an archive as it streams. @throws {EngineError} saying what is wrong with it */
-  async load(source: AsyncIterable<Uint8Array>, progress: Progress, signal: AbortSignal): Promise<Image[]> {
-    return await loadImages(source, { parts: this.#parts, progress }, signal);
+  async load(source: AsyncIterable<Uint8Array>, options: LoadOptions, signal: AbortSignal): Promise<Image[]> {
+    return await loadImages(source, { parts: this.#parts, ...options }, signal);
   }
 
   /**
    * The archive of some images: a name stands for itself, a repository without tag for all of its tags, an id for the
    * image without names. The blobs stay for as long as it is read.
    *
+   * @param platforms which of its platforms; all that are here when empty
    * @throws {EngineError} not-found before the first byte
    */
-  save(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return this.#saved(
-      names.flatMap((name) => this.#toSave(name)),
-      signal,
-    );
+  save(
+    names: readonly string[],
+    platforms: readonly Platform[],
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const images = names.flatMap((name) => imagesToSave(name, this.#parts.catalog));
+    const chosen = images.map(({ image, references }) => ({
+      image: platforms.length === 0 ? image : onlyPlatforms(image, platforms),
+      references,
+    }));
+    return saveImages(chosen, this.#parts, signal);
   }
 
   /** Makes an image of one layer from the tar of a file system. @throws {EngineError} saying what is wrong with it */
@@ -183,6 +216,19 @@ export class ImageStore {
     const image = await this.#puller.pull(reference, options, progress, signal);
     this.#pusher.pulled(reference, image);
     return image;
+  }
+
+  /** Fetches every tag of a repository, one after another. @throws {EngineError} as `pull`; not-found when it has none */
+  async pullAll(
+    repository: string,
+    options: PullOptions,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<Image[]> {
+    const images: Image[] = [];
+    for (const tag of await this.#puller.tags(repository, options, signal))
+      images.push(await this.pull(`${repository}:${tag}`, options, progress, signal));
+    return images;
   }
 
   /** Sends a name, or every tag of a repository, to its registry. @throws {EngineError} in Docker's words */
@@ -250,41 +296,6 @@ export class ImageStore {
     const { reclaimedBytes } = await this.#options.collectGarbage();
     emit({ type: "image", action: "prune", id: "", attributes: { reclaimed: String(reclaimedBytes) } });
     return { removed, reclaimedBytes };
-  }
-
-  #toSave(text: string): ImageToSave[] {
-    const tagged = isWholeId(text) ? [] : this.#repository(parseReference(text));
-    if (tagged.length > 0) return tagged;
-    const image = this.resolve(text);
-    if (isIdOf(text, image.id) || isIdOf(text, image.manifestDigest) || isIdOf(text, image.configDigest))
-      return [{ image, references: [] }];
-    return [{ image, references: namesMeant(parseReference(text), image.references) }];
-  }
-
-  /** Every tag of a name without one. */
-  #repository(name: NamedReference): ImageToSave[] {
-    if (name.tag !== undefined || name.digest !== undefined) return [];
-    return this.#parts.catalog
-      .list()
-      .map((image) => ({
-        image,
-        references: image.references.filter((other) => isInRepository(other, name)),
-      }))
-      .filter(({ references }) => references.length > 0);
-  }
-
-  async *#saved(images: readonly ImageToSave[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    using lease = this.#parts.records.leases.open();
-    for (const [digest] of images.flatMap(({ image }) => blobsOf(image))) lease.holdBlob(digest);
-    for await (const chunk of saveArchive(images, this.#parts.content)) {
-      signal.throwIfAborted();
-      yield chunk;
-    }
-    for (const { image, references } of images) {
-      const [first] = references;
-      const name = first === undefined ? image.id : familiarReference(parseReference(first));
-      emitImageEvent(this.#parts.emit, "save", { image, name });
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import { normalize, type Platform } from "#oci/platform.ts";
 import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
 import { layerDescriptor } from "./archive/archived-images.ts";
 import { writeImage } from "./create.ts";
+import { decompressed, isForeign, sniff } from "./decompress.ts";
 import type { Image } from "./image.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import { emitImageEvent, type ImageParts } from "./parts.ts";
@@ -34,7 +35,8 @@ export interface Importer {
 }
 
 /**
- * Makes an image of one layer from the tar of a file system (plain, gzip or zstd), which is kept as it came.
+ * Makes an image of one layer from the tar of a file system. It is kept as it came, unless it is compressed as no layer
+ * may be: with xz or bzip2.
  *
  * @throws {EngineError} invalid or corrupt when it is no such tar; nothing is left behind then
  */
@@ -47,7 +49,7 @@ export async function importImage(
   const config = await importer.applyChanges({}, options.changes);
   using lease = parts.records.leases.open();
   try {
-    const blob = await parts.content.write(source, {}, signal);
+    const blob = await parts.content.write(await asLayer(source), {}, signal);
     if (blob.size === 0) throw new EngineError("invalid", "it is empty");
     lease.holdBlob(blob.digest);
     const layer = await layerDescriptor(blob, parts.content);
@@ -77,6 +79,11 @@ export async function importImage(
       ...hint,
     });
   }
+}
+
+async function asLayer(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const { compression, all } = await sniff(source);
+  return isForeign(compression) ? decompressed(all, "it") : all;
 }
 
 /** Unpacks the layer, learning its diff ID, which is its chain ID too. */

@@ -43,7 +43,13 @@ export class LayerProgress {
   }
 
   say(
-    status: "Pulling fs layer" | "Waiting" | "Download complete" | "Pull complete" | "Already exists",
+    status:
+      | "Pulling fs layer"
+      | "Waiting"
+      | "Verifying Checksum"
+      | "Download complete"
+      | "Pull complete"
+      | "Already exists",
   ): void {
     this.#progress({ kind: "status", status, id: shortId(this.#layer.digest) });
   }

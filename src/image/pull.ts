@@ -84,6 +84,24 @@ export class Puller {
     return await this.#pulls.run(key, work, signal);
   }
 
+  /** Every tag that a repository has. @throws {EngineError} as `pull`; not-found when there is none */
+  async tags(
+    repository: string,
+    { credentials }: PullOptions,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const name = parseReference(repository);
+    try {
+      const registry = this.#options.openRegistry(name.domain, credentials);
+      const tags = await registry.tags(name.path, signal);
+      if (tags.length > 0) return tags;
+      throw new EngineError("not-found", "it has no tags");
+    } catch (error) {
+      signal.throwIfAborted();
+      throw pullFailure(error, name, "fetch");
+    }
+  }
+
   async #run(pull: Pull): Promise<Image> {
     let phase: "resolve" | "fetch" = "resolve";
     try {

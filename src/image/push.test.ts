@@ -37,7 +37,7 @@ async function scene(options: FakeRegistryOptions = {}): Promise<Scene> {
     async load(...names) {
       const tags = names.map((name) => `${registry.host}/${name}`);
       const archive = await tarOf(dockerArchive(await sampleImage(FILES), tags));
-      await store.images.load(one(archive), () => undefined, NO_SIGNAL);
+      await store.images.load(one(archive), { progress: () => undefined }, NO_SIGNAL);
     },
     push: (name, given = {}) =>
       store.images.push(`${registry.host}/${name}`, given, (line) => void lines.push(line), NO_SIGNAL),
@@ -153,7 +153,7 @@ test("an image whose tag has moved on is dangling, whatever digest it was pushed
   await at.push("app:1");
   const old = at.store.images.resolve(`${at.registry.host}/app:1`);
   const next = await tarOf(dockerArchive(await sampleImage([{ new: "x" }]), [`${at.registry.host}/app:1`]));
-  await at.store.images.load(one(next), () => undefined, NO_SIGNAL);
+  await at.store.images.load(one(next), { progress: () => undefined }, NO_SIGNAL);
   const { removed } = await at.store.images.prune({ danglingOnly: true }, () => []);
   expect(removed.at(-1)).toEqual({ kind: "deleted", id: old.id });
   expect(await at.store.images.list()).toHaveLength(1);

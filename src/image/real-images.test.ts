@@ -41,7 +41,7 @@ function expectLayers(root: string): void {
 needs("root", "overlay")("a loaded archive is unpacked on overlayfs, whiteouts and all", async () => {
   await using store = await openRealImages();
   const archive = await tarOf(dockerArchive(await sampleImage(LAYERS), ["app"]));
-  await store.images.load(stream(archive, 64_000), () => undefined, NO_SIGNAL);
+  await store.images.load(stream(archive, 64_000), { progress: () => undefined }, NO_SIGNAL);
   await look(store, store.images.resolve("app"), expectLayers);
 });
 
@@ -54,7 +54,7 @@ needs("root", "overlay")(
       ["two", LAYERS.slice(0, 1)],
     ] as const) {
       const archive = await tarOf(dockerArchive(await sampleImage(layers), [name]));
-      await store.images.load(stream(archive, 64_000), () => undefined, NO_SIGNAL);
+      await store.images.load(stream(archive, 64_000), { progress: () => undefined }, NO_SIGNAL);
     }
     expect(store.snapshots.list()).toHaveLength(3);
     await store.images.remove("one", { force: false, users: [] });
@@ -77,7 +77,7 @@ needs("root", "overlay")("a broken layer leaves no blob and no snapshot", async 
   const archive = await tarOf(
     dockerArchive({ ...image, config, layers: broken.layers.map((layer) => Buffer.from(layer)) }, ["bad"]),
   );
-  await expect(store.images.load(stream(archive), () => undefined, NO_SIGNAL)).rejects.toThrow(
+  await expect(store.images.load(stream(archive), { progress: () => undefined }, NO_SIGNAL)).rejects.toThrow(
     "Cannot load the archive",
   );
   expect([store.snapshots.list(), await Array.fromAsync(store.content.list())]).toEqual([[], []]);

@@ -9,7 +9,7 @@ import { planRemoval } from "./remove.ts";
 await using store = await openImages();
 await store.images.load(
   stream(await tarOf(dockerArchive(await sampleImage([{ a: "b" }]), null))),
-  () => undefined,
+  { progress: () => undefined },
   NO_SIGNAL,
 );
 const [base] = await store.images.list();

@@ -19,6 +19,8 @@ export interface Content {
   ): Promise<StoredBlob>;
   writeBytes(bytes: Uint8Array): Promise<StoredBlob>;
   resume(expected: StoredBlob): Promise<Ingest>;
+  /** Success when it is gone already. */
+  remove(digest: Digest): Promise<void>;
 }
 
 export interface StoredBlob {
@@ -86,7 +88,7 @@ export interface DocumentTable {
 /** The records of the engine, as far as images need them; `store/metadata/` is the real one. */
 export interface Records {
   readonly references: ReferenceTable;
-  readonly leases: { open(): Lease };
+  readonly leases: { open(): Lease; held(): { readonly digests: readonly Digest[] } };
   documents(collection: string): DocumentTable;
   transaction<T>(work: () => T): T;
 }

@@ -4,6 +4,7 @@ import { EngineError, isErrno } from "#base/errors.ts";
 
 /** Programs we run and the Debian package that holds each. */
 const PACKAGE: Readonly<Record<string, string>> = {
+  bzip2: "bzip2",
   conmon: "conmon",
   crun: "crun",
   git: "git",
@@ -12,6 +13,7 @@ const PACKAGE: Readonly<Record<string, string>> = {
   nft: "nftables",
   ps: "procps",
   runc: "runc",
+  xz: "xz-utils",
 };
 
 /** Where system programs lie, whatever PATH a user started us with. */

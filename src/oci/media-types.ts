@@ -11,7 +11,20 @@ export const MEDIA_TYPE = {
   dockerConfig: "application/vnd.docker.container.image.v1+json",
   dockerLayer: "application/vnd.docker.image.rootfs.diff.tar",
   dockerLayerGzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+  dockerLayerZstd: "application/vnd.docker.image.rootfs.diff.tar.zstd",
 } as const;
+
+/** Layers that lie elsewhere than in the registry, at addresses that their descriptors name. */
+const FOREIGN = {
+  oci: "application/vnd.oci.image.layer.nondistributable.v1.tar",
+  ociGzip: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+  ociZstd: "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+  dockerGzip: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+} as const;
+
+export function isForeignLayer(mediaType: string): boolean {
+  return Object.values<string>(FOREIGN).includes(mediaType);
+}
 
 export function isIndex(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.ociIndex || mediaType === MEDIA_TYPE.dockerIndex;
@@ -28,11 +41,16 @@ export function layerCompression(mediaType: string): Compression | undefined {
   switch (mediaType) {
     case MEDIA_TYPE.ociLayer:
     case MEDIA_TYPE.dockerLayer:
+    case FOREIGN.oci:
       return "none";
     case MEDIA_TYPE.ociLayerGzip:
     case MEDIA_TYPE.dockerLayerGzip:
+    case FOREIGN.ociGzip:
+    case FOREIGN.dockerGzip:
       return "gzip";
     case MEDIA_TYPE.ociLayerZstd:
+    case MEDIA_TYPE.dockerLayerZstd:
+    case FOREIGN.ociZstd:
       return "zstd";
     default:
       return undefined;

@@ -230,9 +230,9 @@ const refusals: readonly (readonly [method: string, path: string, status: number
   ],
   [
     "POST",
-    "/images/create?fromSrc=http://x/y.tar",
-    501,
-    'Cannot import from "http://x/y.tar": only the request body is read',
+    "/images/create?fromSrc=file:///etc/passwd",
+    400,
+    'Cannot download "file:///etc/passwd": it is no address of the web',
   ],
   ["POST", "/images/load", 400, "Cannot load the archive: it holds neither manifest.json nor an OCI layout"],
 ];

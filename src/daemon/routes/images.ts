@@ -1,17 +1,15 @@
 import type { Clock } from "#base/clock.ts";
-import { parseJson } from "#base/decode.ts";
 import { EngineError } from "#base/errors.ts";
 import type { ImageStore } from "#image/image-store.ts";
 import type { Image, UsersOf } from "#image/image.ts";
-import { decodePlatform, hostPlatform, parsePlatform, type Platform } from "#oci/platform.ts";
-import { canonicalReference, parseReference, type Reference } from "#oci/reference.ts";
+import { hostPlatform, type Platform } from "#oci/platform.ts";
 import { booleanQuery, filtersQuery } from "../http/query.ts";
 import { json, type Reply, type Route, type RouteRequest } from "../http/route.ts";
 import { encodeHistory, encodeInspect, encodeRemoved, encodeSummary } from "./images-encode.ts";
 import { filterImages, pruneOptions } from "./images-filters.ts";
 import { referenceFrom } from "./image-name.ts";
-import { progressReply } from "./progress-reply.ts";
-import { credentialsFrom } from "./registry-auth.ts";
+import { imageTransferRoutes } from "./images-transfer.ts";
+import { platformsQuery } from "./platforms-query.ts";
 
 export interface ImageRoutesOptions {
   readonly images: ImageStore;
@@ -24,20 +22,9 @@ export interface ImageRoutesOptions {
 export function imageRoutes(options: ImageRoutesOptions): Route[] {
   const { images } = options;
   return [
+    ...imageTransferRoutes(images),
     { method: "GET", path: "/images/json", handle: (request) => list(request, options) },
-    { method: "POST", path: "/images/create", handle: (request) => create(request, images) },
-    { method: "POST", path: "/images/load", handle: (request) => load(request, images) },
     { method: "POST", path: "/images/prune", handle: (request) => prune(request, options) },
-    {
-      method: "GET",
-      path: "/images/get",
-      handle: async (request) => save(request, images, request.query.getAll("names")),
-    },
-    {
-      method: "GET",
-      path: "/images/{name...}/get",
-      handle: async (request) => save(request, images, [request.param("name")]),
-    },
     { method: "GET", path: "/images/{name...}/json", handle: async (request) => inspect(request, options) },
     { method: "GET", path: "/images/{name...}/history", handle: async (request) => history(request, images) },
     {
@@ -123,14 +110,15 @@ async function tag(request: RouteRequest, images: ImageStore): Promise<Reply> {
 
 async function remove(request: RouteRequest, { images, usersOf }: ImageRoutesOptions): Promise<Reply> {
   const { query } = request;
-  if (query.getAll("platforms").some((platform) => platform !== ""))
-    throw new EngineError(
-      "unsupported",
-      "Cannot remove single platforms of an image: only the image as a whole",
-    );
   const name = request.param("name");
   const users = usersOf(images.resolve(name).id);
-  return json(encodeRemoved(await images.remove(name, { force: booleanQuery(query, "force"), users })));
+  const options = { force: booleanQuery(query, "force"), users };
+  const platforms = platformsQuery(query, "platforms");
+  const removed =
+    platforms.length > 0
+      ? await images.removePlatforms(name, platforms, options)
+      : await images.remove(name, options);
+  return json(encodeRemoved(removed));
 }
 
 async function prune(
@@ -144,84 +132,7 @@ async function prune(
   });
 }
 
-async function load({ query, body, signal }: RouteRequest, images: ImageStore): Promise<Reply> {
-  const isQuiet = !query.has("quiet") || booleanQuery(query, "quiet");
-  return await progressReply(async (progress) => {
-    await images.load(
-      body,
-      (line) => (isQuiet && line.kind === "status" ? undefined : progress(line)),
-      signal,
-    );
-  });
-}
-
-function save({ signal }: RouteRequest, images: ImageStore, names: readonly string[]): Reply {
-  if (names.length === 0) throw new EngineError("invalid", "Cannot save images: no name was given");
-  const archive = images.save(names, signal);
-  return {
-    kind: "stream",
-    status: 200,
-    contentType: "application/x-tar",
-    async write(body) {
-      for await (const chunk of archive) await body.write(chunk);
-    },
-  };
-}
-
-async function create(request: RouteRequest, images: ImageStore): Promise<Reply> {
-  const { query, headers, signal } = request;
-  const image = query.get("fromImage") ?? "";
-  if (image === "") return await importImage(request, images);
-  const name = referenceFrom(image.replace(/:$/, ""), query.get("tag") ?? "");
-  const platform = query.get("platform");
-  const options = {
-    platform: platform ? parsePlatform(platform) : undefined,
-    credentials: credentialsFrom(headers),
-  };
-  return await progressReply(async (progress) => {
-    await images.pull(name, options, progress, signal);
-  });
-}
-
-async function importImage({ query, body, signal }: RouteRequest, images: ImageStore): Promise<Reply> {
-  const source = query.get("fromSrc") ?? "";
-  if (source === "")
-    throw new EngineError("invalid", "Cannot create an image: neither fromImage nor fromSrc was given");
-  if (source !== "-") {
-    throw new EngineError("unsupported", `Cannot import from "${source}": only the request body is read`, {
-      hint: "fetch it first: `curl -L URL | darse import - NAME`",
-    });
-  }
-  const repository = query.get("repo") ?? "";
-  const platform = query.get("platform");
-  const options = {
-    reference:
-      repository === "" ? undefined : importReference(referenceFrom(repository, query.get("tag") ?? "")),
-    changes: query.getAll("changes"),
-    message: query.get("message") || `Imported from ${source}`,
-    platform: platform ? parsePlatform(platform) : hostPlatform(),
-  };
-  return await progressReply(async (progress) => {
-    const image = await images.importTar(body, options, signal);
-    progress({ kind: "status", status: image.id });
-  });
-}
-
-function importReference(text: string): Reference {
-  if (parseReference(text).digest !== undefined)
-    throw new EngineError("invalid", "cannot import digest reference");
-  return canonicalReference(text);
-}
-
 /** `platform` as JSON. @throws {EngineError} invalid */
 function platformQuery(query: URLSearchParams): Platform | undefined {
   return platformsQuery(query, "platform")[0];
-}
-
-/** A parameter that may be there several times, each a platform as JSON. @throws {EngineError} invalid */
-export function platformsQuery(query: URLSearchParams, name: string): Platform[] {
-  return query
-    .getAll(name)
-    .filter((text) => text !== "")
-    .map((text) => decodePlatform(parseJson(text, name), name));
 }

@@ -18,7 +18,7 @@ import type { ProgressLine } from "../image.ts";
 
 async function load(store: OpenImages, archive: Uint8Array): Promise<ProgressLine[]> {
   const lines: ProgressLine[] = [];
-  await store.images.load(stream(archive), (line) => void lines.push(line), NO_SIGNAL);
+  await store.images.load(stream(archive), { progress: (line) => void lines.push(line) }, NO_SIGNAL);
   return lines;
 }
 
@@ -143,11 +143,11 @@ test("save() gives what load() took, byte for byte each time", async () => {
   await using store = await openImages();
   await using other = await openImages();
   await load(store, await tarOf(dockerArchive(await two(), ["app:1", "app:2"])));
-  const saved = await gather(store.images.save(["app"], NO_SIGNAL));
-  expect(saved.equals(await gather(store.images.save(["app"], NO_SIGNAL)))).toBe(true);
+  const saved = await gather(store.images.save(["app"], [], NO_SIGNAL));
+  expect(saved.equals(await gather(store.images.save(["app"], [], NO_SIGNAL)))).toBe(true);
   await load(other, saved);
   expect(other.images.resolve("app:2").id).toBe(store.images.resolve("app:1").id);
-  expect(await gather(other.images.save(["app"], NO_SIGNAL))).toEqual(saved);
+  expect(await gather(other.images.save(["app"], [], NO_SIGNAL))).toEqual(saved);
 });
 
 test("save() by tag has that name, by id none", async () => {
@@ -159,14 +159,14 @@ test("save() by tag has that name, by id none", async () => {
     [id, [`Loaded image ID: ${id}\n`]],
   ] as const) {
     await using other = await openImages();
-    const loaded = await load(other, await gather(store.images.save([name], NO_SIGNAL)));
+    const loaded = await load(other, await gather(store.images.save([name], [], NO_SIGNAL)));
     expect(loaded.flatMap((line) => (line.kind === "stream" ? [line.text] : []))).toEqual([...lines]);
   }
 });
 
 test("save() of an image that is not here fails before the first byte", async () => {
   await using store = await openImages();
-  expect(() => store.images.save(["nope"], NO_SIGNAL)).toThrow("No such image: nope:latest");
+  expect(() => store.images.save(["nope"], [], NO_SIGNAL)).toThrow("No such image: nope:latest");
 });
 
 const wrongs: readonly (readonly [
@@ -176,11 +176,7 @@ const wrongs: readonly (readonly [
 ])[] = [
   ["is empty", async () => new Uint8Array(), /holds neither manifest.json nor an OCI layout|empty|archive/],
   ["is no tar", async () => Buffer.alloc(4096, "x"), /tar/],
-  [
-    "is xz",
-    async () => Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 1, 2]),
-    /xz compression is not supported/,
-  ],
+  ["is xz", async () => Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 1, 2]), /xz data is broken/],
   [
     "holds no image",
     async () => await tarOf({ "etc/passwd": "root" }),
@@ -267,7 +263,9 @@ test("load() that is given up leaves no lease", async () => {
     stop.abort(new Error("gone"));
     yield archive.subarray(1024);
   };
-  await expect(store.images.load(endless(), () => undefined, stop.signal)).rejects.toThrow("gone");
+  await expect(store.images.load(endless(), { progress: () => undefined }, stop.signal)).rejects.toThrow(
+    "gone",
+  );
   expect(store.database.leases.held().since).toBeUndefined();
   expect(await blobCount(store)).toBeLessThan(4);
 });

@@ -1,6 +1,6 @@
 import { EngineError, errorMessage } from "#base/errors.ts";
 import { shortId } from "#base/ids.ts";
-import { hostPlatform } from "#oci/platform.ts";
+import { formatPlatform, hostPlatform, type Platform } from "#oci/platform.ts";
 import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
 import type { Image, ImageContent, Progress } from "../image.ts";
 import { emitImageEvent, type ImageParts } from "../parts.ts";
@@ -9,6 +9,12 @@ import type { Lease, StoredBlob } from "../stores.ts";
 import { type ArchivedImage, archivedImages } from "./archived-images.ts";
 import { readArchive } from "./read-archive.ts";
 import { blobsOf } from "./save.ts";
+
+export interface LoadOptions {
+  readonly progress: Progress;
+  /** Each image of the archive must have all of these. */
+  readonly platforms?: readonly Platform[];
+}
 
 /** Files below this size are configs and manifests: no line is written for them. */
 const SHOWN_BYTES = 64 * 1024;
@@ -21,7 +27,7 @@ const SHOWN_BYTES = 64 * 1024;
  */
 export async function loadImages(
   source: AsyncIterable<Uint8Array>,
-  { parts, progress }: { readonly parts: ImageParts; readonly progress: Progress },
+  { parts, progress, platforms = [] }: LoadOptions & { readonly parts: ImageParts },
   signal: AbortSignal,
 ): Promise<Image[]> {
   using lease = parts.records.leases.open();
@@ -33,13 +39,26 @@ export async function loadImages(
     const archive = await readArchive(source, { content: parts.content, onBlob }, signal);
     const images = await archivedImages(archive, parts.content);
     const contents: [ArchivedImage, ImageContent][] = [];
-    for (const image of images) contents.push([image, await prepare(image, { parts, lease }, signal)]);
+    for (const image of images) {
+      const content = await prepare(image, { parts, lease }, signal);
+      checkPlatforms(content, platforms);
+      contents.push([image, content]);
+    }
     return contents.flatMap(([{ references }, content]) => publish(content, references, { parts, progress }));
   } catch (error) {
     lease[Symbol.dispose]();
     await parts.tidy();
     throw explained(error);
   }
+}
+
+function checkPlatforms({ target, variants }: ImageContent, platforms: readonly Platform[]): void {
+  const missing = platforms.find((platform) => !variantFor(variants, platform));
+  if (!missing) return;
+  throw new EngineError(
+    "not-found",
+    `image ${target.digest} does not provide the specified platform (${formatPlatform(missing)})`,
+  );
 }
 
 function layerLine(blob: StoredBlob): Parameters<Progress>[0] {

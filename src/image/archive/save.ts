@@ -1,10 +1,13 @@
+import { EngineError } from "#base/errors.ts";
 import type { Descriptor } from "#oci/descriptor.ts";
 import { type Digest, digestHex } from "#oci/digest.ts";
 import { MEDIA_TYPE } from "#oci/media-types.ts";
+import { formatPlatform, type Platform } from "#oci/platform.ts";
 import { familiarReference, parseReference, type Reference } from "#oci/reference.ts";
 import type { TarEntry } from "#oci/tar/tar-entry.ts";
 import { type TarBody, writeTar } from "#oci/tar/tar-writer.ts";
 import type { Image, ImageVariant } from "../image.ts";
+import { variantFor } from "../read-image.ts";
 import type { Content } from "../stores.ts";
 
 /** One image to save and the names to save it under: none for an image asked for by its id. */
@@ -39,6 +42,28 @@ async function* entries(
   });
   yield document("manifest.json", manifestList(images));
   yield document("oci-layout", { imageLayoutVersion: "1.0.0" });
+}
+
+/** The image with no other platforms than these. @throws {EngineError} not-found when it has nothing for one of them */
+export function onlyPlatforms(image: Image, platforms: readonly Platform[]): Image {
+  const chosen = platforms.map((platform) => {
+    const variant = variantFor(image.variants, platform);
+    if (variant) return variant;
+    throw new EngineError(
+      "not-found",
+      `image with reference ${image.id} was found but does not provide the specified platform (${formatPlatform(platform)})`,
+    );
+  });
+  const [variant] = chosen;
+  if (!variant) return image;
+  return {
+    ...image,
+    variants: image.variants.filter((other) => chosen.some((one) => one === other)),
+    manifest: variant.manifest,
+    manifestDigest: variant.descriptor.digest,
+    configDigest: variant.manifest.config.digest,
+    config: variant.config,
+  };
 }
 
 /** Every blob of an image that is here, with its size. */

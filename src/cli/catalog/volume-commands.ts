@@ -19,7 +19,7 @@ export const VOLUME_COMMANDS: readonly CatalogEntry[] = [
   ),
   entry(
     "volume import",
-    "Unpack a tar archive into a volume",
+    "Fill a volume from a tar archive",
     async () => (await import("../commands/volume-import.ts")).importVolume,
   ),
   entry(

@@ -8,6 +8,7 @@ import { cloneVolume } from "./volume-clone.ts";
 import { createVolume } from "./volume-create.ts";
 import { exportVolume } from "./volume-export.ts";
 import { importVolume } from "./volume-import.ts";
+import { listVolumes } from "./volume-ls.ts";
 import { pruneVolumes } from "./volume-prune.ts";
 import { renameVolume } from "./volume-rename.ts";
 import { updateVolume } from "./volume-update.ts";
@@ -65,6 +66,22 @@ test("what belongs to cluster volumes is refused by its name", async () => {
   );
   expect(runInWorld(updateVolume, ["v"], world)).rejects.toThrow("can only update cluster volumes");
   expect(runInWorld(updateVolume, ["none"], world)).rejects.toThrow("page not found");
+});
+
+test("volume ls shows people whom a nameless volume served, and programs docker's table", async () => {
+  const Status = { Container: "c1", ContainerName: "db", Image: "mariadb", Path: "/var/lib/mysql" };
+  const named = { Name: "named", Driver: "local", Scope: "local" };
+  const Volumes = [named, { ...named, Name: "a".repeat(8), Status }];
+  await using engine = await FakeEngine.open({ "GET /volumes": () => ({ json: { Volumes } }) });
+  const piped = fakeWorld(engine.client);
+  await runInWorld(listVolumes, [], piped);
+  expect(piped.out.text).toBe("DRIVER    VOLUME NAME\nlocal     named\nlocal     aaaaaaaa\n");
+  const seen = fakeWorld(engine.client, "", { hasTerminal: true });
+  await runInWorld(listVolumes, [], seen);
+  expect(seen.out.text).toBe(`DRIVER    VOLUME NAME   SERVED
+local     named         
+local     aaaaaaaa      db (mariadb) /var/lib/mysql
+`);
 });
 
 test("volume prune --all says so to the engine, and not twice", async () => {

@@ -17,6 +17,7 @@ export const VOLUME_LIST: ListFormat = {
     Mountpoint: "MOUNTPOINT",
     Name: "VOLUME NAME",
     Scope: "SCOPE",
+    Served: "SERVED",
     Size: "SIZE",
     Status: "STATUS",
   },
@@ -49,12 +50,17 @@ export const listVolumes = command({
       throw new EngineError("unsupported", "Cannot list cluster volumes: there is no swarm mode");
     }
     const { Volumes: volumes } = await context.client.volumes.list(parseFilters(filter));
-    context.out.write(
-      await renderList(VOLUME_LIST, (volumes ?? []).map(volumeRow), { format, isQuiet: quiet }),
-    );
+    const list = context.out.isTerminal ? withServed(volumes ?? []) : VOLUME_LIST;
+    context.out.write(await renderList(list, (volumes ?? []).map(volumeRow), { format, isQuiet: quiet }));
     return 0;
   },
 });
+
+/** People find lost data by whom a nameless volume served; programs get docker's own table. */
+function withServed(volumes: readonly VolumeDocument[]): ListFormat {
+  const isKnown = volumes.some(({ Status }) => Status !== undefined);
+  return isKnown ? { ...VOLUME_LIST, columns: [...VOLUME_LIST.columns, "Served"] } : VOLUME_LIST;
+}
 
 /** The columns of one volume. Use and size are known only where they were measured (`system df`). */
 export function volumeRow({
@@ -66,6 +72,7 @@ export function volumeRow({
   Status,
   UsageData,
 }: VolumeDocument): Row {
+  const served = Status && `${Status.ContainerName} (${Status.Image}) ${Status.Path}`;
   return {
     Availability: "N/A",
     Driver,
@@ -76,7 +83,8 @@ export function volumeRow({
     Name,
     Scope,
     Size: UsageData ? humanSize(UsageData.Size) : "N/A",
+    Served: served ?? "",
     // Whose data these are, when nobody named the volume.
-    Status: Status ? `${Status.ContainerName} (${Status.Image}) ${Status.Path}` : "N/A",
+    Status: served ?? "N/A",
   };
 }

@@ -48,9 +48,11 @@ export async function serve(flags: Flags, { log, stop, ...doors }: ServeWorld): 
   if (!isReadOnly) resources.use(await lockFolder(layout, doors.lock));
   const storage = await openStorage({ ...storageOptions(flags), root, isReadOnly });
   const freshMs = milliseconds(flags, "upstream-fresh") ?? DEFAULT_FRESH_MS;
-  const source = settings && new PullThrough({ storage, upstream: doors.connect(settings), log, freshMs });
+  const limits = registryOptions(flags);
+  const source =
+    settings && new PullThrough({ ...limits, storage, upstream: doors.connect(settings), log, freshMs });
   const registry = new Registry({
-    ...registryOptions(flags),
+    ...limits,
     storage,
     guard: guard ?? openToAll,
     log,

@@ -98,7 +98,9 @@ async function cacheOf(upstream: Upstream): Promise<Running & { pass(ms: number)
     },
   });
   const { storage } = running;
-  source.resolve(new PullThrough({ storage, upstream, log: silentLogger, freshMs: 60_000 }));
+  source.resolve(
+    new PullThrough({ storage, upstream, log: silentLogger, freshMs: 60_000, maxBlobBytes: 5_000_000 }),
+  );
   return {
     ...running,
     pass: (ms) => {
@@ -235,6 +237,16 @@ test("a blob that is here for one repository is not so for another that has it n
   await bytesAt(cache, `/v2/app/blobs/${layer}`);
   expect((await cache.ask("GET", `/v2/other/blobs/${layer}`)).status).toBe(404);
   expect((await cache.ask("HEAD", `/v2/other/blobs/${layer}`)).status).toBe(404);
+});
+
+test("a blob that is too large for the cache is not fetched", async () => {
+  const upstream = new FakeUpstream();
+  const { layer } = upstream.image(new Uint8Array(5_000_001), "v1");
+  await using cache = await cacheOf(upstream);
+  await cache.ask("GET", "/v2/app/manifests/v1");
+  const answer = await cache.ask("GET", `/v2/app/blobs/${layer}`);
+  expect([answer.status, await errorCode(answer)]).toEqual([403, "DENIED"]);
+  expect(upstream.asked.some((what) => what.startsWith("blob"))).toBe(false);
 });
 
 test("a cache takes nothing from its clients", async () => {

@@ -1,6 +1,7 @@
 import { EngineError, errorMessage } from "#base/errors.ts";
 import { KeyedLock } from "#base/lock.ts";
 import type { Logger } from "#base/log.ts";
+import { humanSize } from "#base/sizes.ts";
 import type { Digest } from "#oci/digest.ts";
 import { Fault } from "../fault.ts";
 import { type BlobSource, blobHeaders } from "../handlers/blobs.ts";
@@ -22,6 +23,7 @@ export interface PullThroughOptions {
   readonly log: Logger;
   /** How long a tag is taken for what upstream said last. */
   readonly freshMs: number;
+  readonly maxBlobBytes: number;
 }
 
 type TagKey = Extract<ManifestKey, { readonly by: "tag" }>;
@@ -64,6 +66,9 @@ export class PullThrough implements ManifestSource, BlobSource {
     const { layers } = this.#options.storage;
     const size = await this.#answered(() => this.#sizeOf(repository, digest));
     if (size === undefined) return undefined;
+    if (size > this.#options.maxBlobBytes) {
+      throw new Fault("DENIED", `the blob has ${humanSize(size)}, which is more than this cache keeps`);
+    }
     // it may be here for another repository: that it is in this one is known by now
     const range = requestedRange(exchange.header("range"), size);
     const { start, end } = range ?? { start: 0, end: size - 1 };

@@ -22,55 +22,63 @@ export interface UploadOperations {
   readonly active: () => number;
 }
 
+interface Parts {
+  readonly storage: Storage;
+  readonly intake: Intake;
+}
+
+const needs = ({ repository }: { readonly repository: RepositoryName }) =>
+  repositoryAccess(repository, "pull", "push");
+
 /** `/v2/<name>/blobs/uploads/…`. OCI distribution-spec, "Pushing blobs". */
 export function uploadOperations(storage: Storage, options: UploadHandlerOptions): UploadOperations {
-  const intake = new Intake(options);
-  const needs = ({ repository }: { readonly repository: RepositoryName }) =>
-    repositoryAccess(repository, "pull", "push");
-  const { uploads } = storage;
+  const parts = { storage, intake: new Intake(options) };
   return {
-    active: () => intake.active,
+    active: () => parts.intake.active,
     collection: {
       POST: {
         isChange: true,
         needs,
-        handle: ({ repository }, exchange, permission) =>
-          begin({ storage, intake }, { repository, permission }, exchange),
+        handle: ({ repository }, exchange, permission) => begin(parts, { repository, permission }, exchange),
       },
     },
-    one: {
-      GET: {
-        needs,
-        handle: async ({ repository, id }) => ({
-          kind: "empty",
-          status: 204,
-          headers: sessionHeaders(repository, id, await uploads.offset(repository, id)),
-        }),
+    one: sessionOperations(parts),
+  };
+}
+
+function sessionOperations({ storage: { uploads }, intake }: Parts): Operations<TargetOf<"upload">> {
+  return {
+    GET: {
+      needs,
+      handle: async ({ repository, id }) => ({
+        kind: "empty",
+        status: 204,
+        headers: sessionHeaders(repository, id, await uploads.offset(repository, id)),
+      }),
+    },
+    PATCH: {
+      isChange: true,
+      needs,
+      async handle({ repository, id }, exchange) {
+        const offset = await intake.take(exchange, (chunk) => uploads.append(repository, id, chunk));
+        return { kind: "empty", status: 202, headers: sessionHeaders(repository, id, offset) };
       },
-      PATCH: {
-        isChange: true,
-        needs,
-        async handle({ repository, id }, exchange) {
-          const offset = await intake.take(exchange, (chunk) => uploads.append(repository, id, chunk));
-          return { kind: "empty", status: 202, headers: sessionHeaders(repository, id, offset) };
-        },
+    },
+    PUT: {
+      isChange: true,
+      needs,
+      async handle({ repository, id }, exchange) {
+        const digest = digestParameter(exchange);
+        await intake.take(exchange, (chunk) => uploads.finish(repository, id, { ...chunk, digest }));
+        return created(repository, digest);
       },
-      PUT: {
-        isChange: true,
-        needs,
-        async handle({ repository, id }, exchange) {
-          const digest = digestParameter(exchange);
-          await intake.take(exchange, (chunk) => uploads.finish(repository, id, { ...chunk, digest }));
-          return created(repository, digest);
-        },
-      },
-      DELETE: {
-        isChange: true,
-        needs,
-        async handle({ repository, id }) {
-          await uploads.cancel(repository, id);
-          return { kind: "empty", status: 204 };
-        },
+    },
+    DELETE: {
+      isChange: true,
+      needs,
+      async handle({ repository, id }) {
+        await uploads.cancel(repository, id);
+        return { kind: "empty", status: 204 };
       },
     },
   };
@@ -78,7 +86,7 @@ export function uploadOperations(storage: Storage, options: UploadHandlerOptions
 
 /** A mount, a whole blob in one request, or a new session. */
 async function begin(
-  { storage, intake }: { readonly storage: Storage; readonly intake: Intake },
+  { storage, intake }: Parts,
   { repository, permission }: { readonly repository: RepositoryName; readonly permission: Permission },
   exchange: Exchange,
 ): Promise<Answer> {

@@ -78,3 +78,27 @@ test("basic authentication answers a basic challenge", async () => {
   const client = new RegistryClient({ domain: registry.host, credentials: CREDENTIALS });
   expect((await read(client)).equals(BLOB)).toBe(true);
 });
+
+const busy: readonly (readonly [what: string, retryAfter: string, times: number, isServed: boolean])[] = [
+  ["at once", "0", 2, true],
+  ["for ever", "0", 99, false],
+  ["tomorrow", "86400", 1, false],
+  ["some day", "Fri, 31 Dec 2027 23:59:59 GMT", 1, false],
+];
+for (const [when, retryAfter, times, isServed] of busy) {
+  test(`a registry that has too much to do and says to come back ${when} is ${isServed ? "" : "not "}waited for`, async () => {
+    await using registry = await FakeRegistry.start();
+    serve(registry);
+    let left = times;
+    registry.misbehave(({ path }, response) => {
+      if (!path.includes("/manifests/") || left-- <= 0) return false;
+      response.writeHead(429, { "Retry-After": retryAfter }).end();
+      return true;
+    });
+    const client = new RegistryClient({ domain: registry.host });
+    const asked = client.manifest("library/app", "latest", NO_SIGNAL);
+    if (isServed) expect((await asked).mediaType).toBe(MEDIA_TYPE.ociManifest);
+    else expect((await failure(asked)).kind).toBe("unavailable");
+    expect(registry.seen.filter(({ path }) => path.includes("/manifests/")).length).toBeLessThan(5);
+  });
+}

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { EngineError } from "#base/errors.ts";
 import { Authorizer, type Credentials } from "./authorizer.ts";
 import { discard } from "./bounded-body.ts";
@@ -68,7 +69,12 @@ export class RegistryHost {
     const isHome = url.origin === (await this.open(signal)).origin;
     const headers = { ...(isHome && this.endpoint.headers), ...request.headers };
     const ask = (authorization: string | undefined): Promise<Response> =>
-      send({ url, method, headers, authorization, body: body?.() }, this.#access, signal);
+      patiently(
+        () => send({ url, method, headers, authorization, body: body?.() }, this.#access, signal),
+        // in a mirror's place the next host is asked
+        this.endpoint.isOrigin ? MAX_WAITS : 0,
+        signal,
+      );
     const shown = isHome ? await this.#authorizer.header(scopes, signal) : undefined;
     const response = await ask(shown);
     // a 401 from where the host redirected to is not the host's own: it gets no answer
@@ -127,5 +133,26 @@ export class RegistryHost {
       }
     }
     throw failures[0] ?? new EngineError("unavailable", "no address is known");
+  }
+}
+
+/** A host may ask for patience so often, and for so long; who is told to come back tomorrow is told so. */
+const MAX_WAITS = 3;
+const MAX_WAIT_S = 30;
+
+/** Comes back when a host that has too much to do says when (`Retry-After`). RFC 6585, 429. */
+async function patiently(
+  ask: () => Promise<Response>,
+  maxWaits: number,
+  signal: AbortSignal,
+): Promise<Response> {
+  for (let waits = 0; ; waits++) {
+    const response = await ask();
+    const seconds = /^\d{1,4}$/.exec(response.headers.get("retry-after") ?? "")?.[0];
+    const isBusy = response.status === 429 || response.status === 503;
+    if (!isBusy || seconds === undefined || Number(seconds) > MAX_WAIT_S || waits === maxWaits)
+      return response;
+    await discard(response);
+    await pause(Number(seconds) * 1000, undefined, { signal });
   }
 }

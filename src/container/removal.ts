@@ -30,8 +30,8 @@ export async function finishRemoval(
   const exitCode = exitCodeOf(record.state);
   registry.update(id, ({ state }) => ({ state: removing(state) }));
   if (answersFirst) {
-    // A published port must be free before the next container asks for it.
-    if (record.network.ports.length > 0) await world.network.detach(id);
+    // A published port must be free before the next container asks for it, and networks are left before the end is told.
+    await world.network.detach(id);
     forget(world, record, exitCode);
     // Most of what follows blocks: the answers go out before it.
     await nextTurn();

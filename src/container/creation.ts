@@ -20,6 +20,7 @@ import type { ContainerImage, VolumeRequest } from "./neighbours.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { attachRequest, checkEndpoints, planEndpoints } from "./network-request.ts";
 import { NO_NETWORK } from "./network-state.ts";
+import { parsePortSpec } from "./port-spec.ts";
 import { commandOf, type ContainerRecord } from "./record.ts";
 import { isVolumeUsed } from "./removal.ts";
 import { prepareRoot } from "./root-preparation.ts";
@@ -62,8 +63,9 @@ export async function createContainer(
   const id = newContainerId();
   const image = findImage(world, request);
   const draft = draftRecord(world, request, { id, image, createdAt: clock() });
-  // The name that inspect will show was asked for by nobody.
-  const asked = { ...draft.config, hostname: request.config.hostname };
+  // The name that inspect will show, and the image's ports, were asked for by nobody.
+  const { hostname, exposedPorts } = request.config;
+  const asked = { ...draft.config, hostname, exposedPorts };
   const warnings = [...validate(asked, draft.hostConfig, world.cpuCount), ...checkSpec(world, draft)];
   using _name = registry.reserveName(draft.name, id);
   using holds = new DisposableStack();
@@ -123,6 +125,7 @@ function draftRecord(
   if (commandOf(record).length === 0) throw new EngineError("invalid", "no command specified");
   checkEndpoints(record, world.network, registry);
   for (const mount of record.mounts) checkBindSource(mount);
+  for (const port of config.exposedPorts) parsePortSpec(port);
   return { ...record, config: { ...config, hostname: shownHostname(record) } };
 }
 

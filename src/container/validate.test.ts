@@ -82,6 +82,16 @@ const refusals: [config: object, host: object, message: string][] = [
     { NetworkMode: "container:x", PublishAllPorts: true },
     "conflicting options: port publishing and the container type network mode",
   ],
+  [
+    { ExposedPorts: { "80/tcp": {} } },
+    { NetworkMode: "container:x" },
+    "conflicting options: port exposing and the container type network mode",
+  ],
+  [
+    { MacAddress: "02:00:00:00:00:01" },
+    { NetworkMode: "host" },
+    "conflicting options: mac-address and the network mode",
+  ],
   [{}, { PidMode: "nope" }, "invalid PID mode: nope"],
   [{}, { IpcMode: "nope" }, "invalid IPC mode: nope"],
   [{}, { CgroupnsMode: "nope" }, "invalid cgroup namespace mode: nope"],

@@ -207,6 +207,14 @@ function checkNamespaces(config: ContainerConfig, host: HostConfig): void {
       "conflicting options: port publishing and the container type network mode",
     ],
     [
+      joins && config.exposedPorts.length > 0,
+      "conflicting options: port exposing and the container type network mode",
+    ],
+    [
+      network.kind !== "network" && config.macAddress !== undefined,
+      "conflicting options: mac-address and the network mode",
+    ],
+    [
       !isIn(host.ipcMode, "private", "none", "shareable", "host", "container:"),
       `invalid IPC mode: ${host.ipcMode}`,
     ],

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "bun:test";
-import { type Output, TestEngine } from "./engine.ts";
+import { type Output, run, TestEngine } from "./engine.ts";
 import { needs } from "./needs.ts";
 
 // Volumes as people use them, through the unmodified docker command line, our own, and the API itself.
@@ -247,3 +247,73 @@ real("cp sees of a volume what its subpath names", async () => {
   expect((await stat(join(engine.root, "volumes/whole/_data/part/in"))).isFile()).toBe(true);
   expect(await docker("start", "-a", "sub")).toBe("part\n");
 });
+
+real("an image is mounted read-only, all of it or a part; its name may move on", async () => {
+  const whole = ["--mount", "type=image,src=busybox,dst=/img"];
+  const part = ["--mount", "type=image,src=busybox,dst=/etcs,image-subpath=etc"];
+  await darse(
+    "create",
+    "--name",
+    "imaged",
+    ...whole,
+    ...part,
+    "busybox",
+    "sh",
+    "-c",
+    "cat /img/etc/group /etcs/group; touch /img/x",
+  );
+  const { code, stdout, stderr } = await engine.darse(["start", "-a", "imaged"]);
+  const group = "root:x:0:\nnogroup:x:65534:\n";
+  expect(stdout).toBe(group + group);
+  expect(stderr).toContain("Read-only file system");
+  expect(code).toBe(1);
+  expect(await docker("inspect", "-f", "{{(index .Mounts 0).Type}} {{(index .Mounts 0).RW}}", "imaged")).toBe(
+    "image false\n",
+  );
+  const missing = await engine.darse(["create", "--mount", "type=image,src=nosuch,dst=/i", "busybox"]);
+  expect(missing.stderr).toContain("No such image: nosuch");
+  await docker("rm", "imaged");
+  const body = { Image: "busybox", HostConfig: { Mounts: [{ Type: "cluster", Source: "c", Target: "/c" }] } };
+  expect((await engine.api("POST", "/containers/create", body)).status).toBe(400);
+});
+
+real("a bind spreads mounts only where its source does", async () => {
+  const source = join(host, "spread");
+  await mkdir(source);
+  const mount = (...args: string[]): Promise<string> => succeed(run("mount", args));
+  await mount("--bind", source, source);
+  try {
+    await mount("--make-private", source);
+    const refused = await engine.docker(["run", "--rm", "-v", `${source}:/p:rshared`, "busybox", "true"]);
+    expect(refused.stderr).toContain(`path ${source} is mounted on ${source} but it is not a shared mount`);
+    await mount("--make-shared", source);
+    await docker("run", "--rm", "-v", `${source}:/p:rshared`, "busybox", "true");
+    await docker("run", "--rm", "-v", `${source}:/p:rslave`, "busybox", "true");
+  } finally {
+    await succeed(run("umount", ["-l", source]));
+  }
+});
+
+// CVE-2021-30465, CVE-2024-45310: a name is swapped for a link while somebody mounts on it.
+real(
+  "volumes in volumes, raced by their sharer, put nothing outside the root",
+  async () => {
+    const outside = join(host, "outside");
+    await mkdir(outside);
+    await writeFile(join(outside, "canary"), "whole");
+    const flip = `while :; do rm -rf /v/a; ln -s ${outside} /v/a; rm -f /v/a; ln -s /../../../../../..${outside} /v/a; rm -f /v/a; mkdir -p /v/a; done`;
+    await docker("run", "-d", "--name", "racer", "-v", "race:/v", "busybox", "sh", "-c", flip);
+    const starts = Array.from({ length: 12 }, async (_, round) => {
+      const nested = ["-v", "race:/v", "-v", `inner${round}:/v/a/made`];
+      // Who loses the race is refused or runs; neither may touch the host.
+      await engine.docker(["run", "--rm", ...nested, "busybox", "touch", "/v/a/made/x"]);
+      const subpath = `type=volume,src=race,dst=/s,volume-subpath=a`;
+      return await engine.docker(["run", "--rm", "--mount", subpath, "busybox", "ls", "/s"]);
+    });
+    for (const { stdout } of await Promise.all(starts)) expect(stdout).not.toContain("canary");
+    await docker("rm", "-f", "racer");
+    expect((await readdir(outside)).toSorted()).toEqual(["canary"]);
+    expect(await readFile(join(outside, "canary"), "utf8")).toBe("whole");
+  },
+  120_000,
+);

@@ -187,7 +187,7 @@ export class ContainerFiles {
     ];
     const taken = new Set(mounts.map(({ destination }) => destination));
     const asked = mounts
-      .filter(({ type }) => type !== "tmpfs")
+      .filter(({ type }) => type === "bind" || type === "volume")
       .map(({ type, name = "", source = "", destination = "", isWritable, options, subpath }) => ({
         source: type === "volume" ? this.#options.volumes.path(name) : source,
         destination,

@@ -77,7 +77,8 @@ export async function createContainer(
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   await snapshots.prepare(id, parent);
   undo.defer(() => snapshots.removeActive(id));
-  const mounts = await makeVolumes(world, draft, { undo, holds });
+  const withImages = await resolveImages(world, draft, signal);
+  const mounts = await makeVolumes(world, withImages, { undo, holds });
   await fillRoot(world, { ...draft, mounts });
   const record = { ...draft, parent, mounts };
   registry.add(record);
@@ -173,6 +174,35 @@ function checkSpec({ facts, registry }: World, record: ContainerRecord): readonl
     initPath: undefined,
   });
   return generateSpec(input, facts).warnings;
+}
+
+/** Which snapshot is mounted is settled now, whatever the name comes to mean. @throws {EngineError} invalid */
+async function resolveImages(
+  { images }: World,
+  record: ContainerRecord,
+  signal: AbortSignal,
+): Promise<ContainerRecord> {
+  const mounts: MountPoint[] = [];
+  for (const mount of record.mounts) {
+    if (mount.type !== "image") {
+      mounts.push(mount);
+      continue;
+    }
+    const { source = "" } = mount;
+    // Not "not found": of a create, clients take that for the container's image, and pull it.
+    if (images.find(source) === undefined) {
+      throw new EngineError("invalid", `Cannot mount image "${source}": No such image: ${source}`, {
+        hint: `darse pull ${source}`,
+      });
+    }
+    const image = images.resolve(source);
+    const chainId = await images.unpack(image, signal);
+    if (chainId === undefined) {
+      throw new EngineError("invalid", `Cannot mount image "${source}": it holds no files`);
+    }
+    mounts.push({ ...mount, name: image.id, chainId });
+  }
+  return { ...record, mounts };
 }
 
 /** Makes the volumes that are not there yet, and gives names to those without. */

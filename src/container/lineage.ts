@@ -1,5 +1,5 @@
 import { EngineError } from "#base/errors.ts";
-import { chainIds } from "#oci/digest.ts";
+import { type ChainId, chainIds, type Digest } from "#oci/digest.ts";
 import type { Images } from "./neighbours.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { World } from "./world.ts";
@@ -24,6 +24,19 @@ export async function sizesOf(
     chainId = snapshot?.parent;
   }
   return { writableBytes, rootBytes };
+}
+
+/** The images a container needs: the one it was made from, and those it mounts. */
+export function imagesOf({ imageId, mounts }: ContainerRecord): Digest[] {
+  // The name of such a mount was set to an image's id when it was resolved.
+  return [imageId, ...mounts.flatMap(({ type, name }) => (type === "image" && name ? [name as Digest] : []))];
+}
+
+/** The snapshots it needs, likewise. */
+export function snapshotsOf({ parent, mounts }: ContainerRecord): ChainId[] {
+  // Written by us, from a chain ID.
+  const mounted = mounts.flatMap(({ chainId }) => (chainId === undefined ? [] : [chainId as ChainId]));
+  return parent === undefined ? mounted : [parent, ...mounted];
 }
 
 /** Made from the image, or from one whose layers begin with all of the image's. */

@@ -51,6 +51,12 @@ const table: [string, object, string[], string[]][] = [
     ["bind /data /srv ro", "volume web /web", "volume (new) /anon", "tmpfs - /run"],
   ],
   [
+    "an image, read-only",
+    { Mounts: [{ Type: "image", Source: "busybox", Target: "/i", ImageOptions: { Subpath: "bin" } }] },
+    [],
+    ["image busybox /i ro"],
+  ],
+  [
     "volumes of another container, without its tmpfs",
     { VolumesFrom: ["x:ro"] },
     [],
@@ -102,6 +108,15 @@ const refusals: [object, string][] = [
     { Mounts: [{ Type: "tmpfs", Target: "/b", BindOptions: {} }] },
     'invalid mount config for type "tmpfs": field BindOptions must not be specified',
   ],
+  [
+    { Mounts: [{ Type: "image", Target: "/b" }] },
+    'invalid mount config for type "image": field Source must not be empty',
+  ],
+  [
+    { Mounts: [{ Type: "image", Source: "i", Target: "/b", ImageOptions: { Subpath: "/x" } }] },
+    "subpath must be a relative path within the image",
+  ],
+  [{ Mounts: [{ Type: "cluster", Source: "c", Target: "/b" }] }, "cluster volumes need a swarm"],
   [{ Mounts: [{ Type: "npipe", Target: "/b" }] }, 'mount type unknown: "npipe"'],
   [
     { Mounts: [{ Type: "volume", Source: "v", Target: "/b", VolumeOptions: { Subpath: "../x" } }] },

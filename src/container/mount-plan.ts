@@ -17,7 +17,7 @@ export type FindMounts = (reference: string) => readonly MountPoint[];
 export function planMounts(config: ContainerConfig, host: HostConfig, findMounts: FindMounts): MountPoint[] {
   const inherited = (host.volumesFrom ?? []).flatMap((entry) => volumesFrom(entry, findMounts));
   const asked = [
-    ...(host.binds ?? []).map(bindMount),
+    ...(host.binds ?? []).map((text) => bindMount(text, host.volumeDriver)),
     ...host.mounts.map(requestedMount),
     ...[...host.tmpfs].map(([path, options]) => tmpfsMount(path, options)),
   ];
@@ -37,7 +37,7 @@ export function mountOrder(mounts: readonly MountPoint[]): MountPoint[] {
   return mounts.toSorted((left, right) => depth(left) - depth(right));
 }
 
-function bindMount(text: string): MountPoint {
+function bindMount(text: string, volumeDriver = "local"): MountPoint {
   const { source, destination, mode, isWritable, propagation, noCopy } = parseBind(text);
   if (source.kind === "path") {
     return {
@@ -53,7 +53,7 @@ function bindMount(text: string): MountPoint {
   return {
     ...plainMount("volume", destination),
     name: source.name,
-    driver: "local",
+    driver: volumeDriver,
     mode: mode || "z",
     isWritable,
     options: { ...NO_OPTIONS, noCopy },
@@ -80,10 +80,9 @@ function requestedMount(request: MountRequest): MountPoint {
       if (request.source !== undefined) return invalid("field Source must not be specified");
       return requestedTmpfs(request, destination);
     case "image":
-      throw new EngineError(
-        "unsupported",
-        `Cannot mount image at "${destination}": image mounts are not supported`,
-      );
+      return requestedImage(request, destination, invalid);
+    case "cluster":
+      return invalid("cluster volumes need a swarm, and this engine has no swarm mode");
     default:
       throw new EngineError("invalid", `mount type unknown: "${type}"`);
   }
@@ -106,6 +105,20 @@ function requestedBind(
     propagation: bindOptions?.propagation ?? "rprivate",
     options: { ...NO_OPTIONS, ...bindOptions },
   };
+}
+
+/** Read-only: what a container would write into an image is lost with it. */
+function requestedImage(
+  { source, imageOptions }: MountRequest,
+  destination: string,
+  invalid: (reason: string) => never,
+): MountPoint {
+  if (source === undefined) return invalid("field Source must not be empty");
+  const subpath = imageOptions?.subpath;
+  if (subpath !== undefined && !isLocal(subpath)) {
+    return invalid("subpath must be a relative path within the image");
+  }
+  return { ...plainMount("image", destination), source, subpath, isWritable: false };
 }
 
 function requestedVolume({ source, readOnly, volumeOptions }: MountRequest, destination: string): MountPoint {

@@ -20,9 +20,9 @@ const OPTIONS = {
 
 /** The documents of a record's mounts: MountPoint of Engine API 1.56, and what a later start must know. */
 export const MOUNT_POINT = {
-  /** `bind`, `volume`, `tmpfs`. */
+  /** `bind`, `volume`, `tmpfs`, `image`. */
   type: text("Type"),
-  /** Of a volume. */
+  /** Of a volume; the id of an image. */
   name: shortText("Name"),
   source: text("Source"),
   destination: text("Destination"),
@@ -38,8 +38,10 @@ export const MOUNT_POINT = {
   tmpfsOptions: texts("TmpfsOptions", { absent: undefined }),
   tmpfsSizeBytes: amount("TmpfsSize"),
   tmpfsMode: optionalInteger("TmpfsMode", { absent: undefined }),
-  /** Of a volume: what of it is mounted. */
+  /** Of a volume or an image: what of it is mounted. */
   subpath: shortText("Subpath"),
+  /** Of an image: the snapshot that is mounted. */
+  chainId: shortText("ChainID"),
   volumeLabels: textMap("VolumeLabels", { absent: undefined }),
   driverOptions: textMap("DriverOptions", { absent: undefined }),
 } as const;
@@ -48,7 +50,7 @@ export const MOUNT_POINT = {
 export type MountPoint = Decoded<typeof MOUNT_POINT>;
 
 /** A mount of `destination` with nothing special about it. */
-export function plainMount(type: "bind" | "volume" | "tmpfs", destination: string): MountPoint {
+export function plainMount(type: "bind" | "volume" | "tmpfs" | "image", destination: string): MountPoint {
   return {
     type,
     name: undefined,
@@ -65,6 +67,7 @@ export function plainMount(type: "bind" | "volume" | "tmpfs", destination: strin
     tmpfsSizeBytes: undefined,
     tmpfsMode: undefined,
     subpath: undefined,
+    chainId: undefined,
     volumeLabels: new Map(),
     driverOptions: new Map(),
   };

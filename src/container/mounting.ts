@@ -4,7 +4,7 @@ import { EngineError, isErrno } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
 import { containerPaths } from "./folders.ts";
 import type { MountPoint } from "./mount-point.ts";
-import { mountSubpath, unmountRunMounts } from "./run-mounts.ts";
+import { mountImage, mountSubpath, unmountRunMounts } from "./run-mounts.ts";
 import type { World } from "./world.ts";
 
 /** `umount2(2)`: out of the way at once, gone when nobody uses it any more. */
@@ -18,9 +18,10 @@ const MNT_DETACH = 2;
  */
 export function sourceOf(
   mount: MountPoint,
-  world: Pick<World, "volumes" | "host" | "folders">,
+  world: Pick<World, "volumes" | "host" | "folders" | "snapshots">,
   id: ContainerId,
 ): string {
+  if (mount.type === "image") return mountImage(world, { id, mount });
   if (mount.type === "volume") {
     const volume = world.volumes.path(mount.name ?? "");
     return mount.subpath === undefined ? volume : mountSubpath(world, { id, mount, volume });
@@ -28,6 +29,7 @@ export function sourceOf(
   const source = mount.source ?? "";
   if (mount.isLenient || mount.options?.createMountpoint) makeMissing(source);
   else checkBindSource(mount);
+  checkPropagation(mount, world.host.mounts());
   return source;
 }
 
@@ -110,6 +112,31 @@ export function checkBindSource({ type, source = "", isLenient, options }: Mount
     "invalid",
     `invalid mount config for type "bind": bind source path does not exist: ${source}`,
   );
+}
+
+/**
+ * What is mounted below a source reaches a container only when the mount that the source lies on spreads it. Docker's
+ * rule and words (daemon/oci_linux.go).
+ *
+ * @throws {EngineError} invalid
+ */
+export function checkPropagation(
+  { source = "", propagation = "" }: Pick<MountPoint, "source" | "propagation">,
+  mounts: ReturnType<World["host"]["mounts"]>,
+): void {
+  const wantsShared = propagation === "shared" || propagation === "rshared";
+  if (!wantsShared && propagation !== "slave" && propagation !== "rslave") return;
+  const above = mounts
+    .filter(({ target }) => target === "/" || source === target || source.startsWith(`${target}/`))
+    .toSorted((left, right) => left.target.length - right.target.length)
+    .at(-1);
+  const { target = "/", tags = [] } = above ?? {};
+  const isShared = tags.some((tag) => tag.startsWith("shared:"));
+  if (isShared || (!wantsShared && tags.some((tag) => tag.startsWith("master:")))) return;
+  const wanted = wantsShared ? "a shared mount" : "a shared or slave mount";
+  throw new EngineError("invalid", `path ${source} is mounted on ${target} but it is not ${wanted}`, {
+    hint: `mount --make-rshared ${target}`,
+  });
 }
 
 function makeMissing(path: string): void {

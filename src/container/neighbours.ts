@@ -38,6 +38,8 @@ export interface Snapshots {
   /** Mounts the active snapshot, writable, at `target`, which is made if need be. */
   mount(key: string, target: string): void;
   upperPath(key: string): string;
+  /** Mounts a committed snapshot, read-only, at `target`, which exists. */
+  mountView(chainId: ChainId, target: string): void;
   removeActive(key: string): Promise<void>;
   usage(key: string): Promise<{ readonly sizeBytes: number }>;
   /** Of a committed snapshot. */
@@ -276,5 +278,6 @@ export interface Host {
     readonly data?: string;
   }): void;
   unmount(target: string, flags?: number): void;
-  mounts(): readonly { readonly target: string }[];
+  /** `tags` say how mounts spread: `shared:1`, `master:2`. */
+  mounts(): readonly { readonly target: string; readonly tags: readonly string[] }[];
 }

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { EngineError, isErrno } from "#base/errors.ts";
 import type { ContainerId } from "#base/ids.ts";
+import type { ChainId } from "#oci/digest.ts";
 import { containerPaths } from "./folders.ts";
 import type { MountPoint } from "./mount-point.ts";
 import type { World } from "./world.ts";
@@ -19,7 +20,8 @@ import type { World } from "./world.ts";
  * Mounts of this host that stand behind those of a container, from its start to its exit:
  *
  *     <state>/<id>/mounts/shm      the shared memory of a container whose IPC namespace others may join
- *     <state>/<id>/mounts/%2Fdata  what `Subpath` names of the volume that is mounted on `/data`
+ *     <state>/<id>/mounts/%2Fdata  what `Subpath` names of the volume or image that is mounted on `/data`
+ *     <state>/<id>/mounts/image%2Fdata  the image that is mounted on `/data`
  */
 
 type Place = Pick<World, "host" | "folders">;
@@ -76,6 +78,21 @@ export function mountSubpath(
   } finally {
     closeSync(fd);
   }
+}
+
+/** Mounts an image's files, read-only; of them only what a subpath names. @throws {EngineError} invalid */
+export function mountImage(
+  place: Place & Pick<World, "snapshots">,
+  { id, mount }: { id: ContainerId; mount: MountPoint },
+): string {
+  const { chainId = "", source = "", subpath, destination = "" } = mount;
+  const target = join(folderOf(place.folders, id), `image${encodeURIComponent(destination).slice(-200)}`);
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  // Read from a record that was made with it.
+  place.snapshots.mountView(chainId as ChainId, target);
+  return subpath === undefined
+    ? target
+    : mountSubpath(place, { id, mount: { ...mount, name: source }, volume: target });
 }
 
 /** Takes all of them away; success when there are none. */

@@ -5,6 +5,7 @@ import type { Logger } from "#base/log.ts";
 import { Builder } from "#build/builder.ts";
 import { applyChanges } from "#build/changes.ts";
 import { Containers } from "#container/containers.ts";
+import { imagesOf, snapshotsOf } from "#container/lineage.ts";
 import { EVERY } from "#container/list-filters.ts";
 import { ImageStore } from "#image/image-store.ts";
 import { type HostFacts, readHostFacts } from "#linux/host-facts.ts";
@@ -208,7 +209,7 @@ function rootsOf({ containers, builder }: Engines): { digests: Digest[]; chainId
   const records = containers.list(EVERY);
   const cached = builder.cache.roots();
   return {
-    digests: [...records.map(({ imageId }) => imageId), ...cached.digests],
-    chainIds: [...records.flatMap(({ parent }) => parent ?? []), ...cached.chainIds],
+    digests: [...records.flatMap(imagesOf), ...cached.digests],
+    chainIds: [...records.flatMap(snapshotsOf), ...cached.chainIds],
   };
 }

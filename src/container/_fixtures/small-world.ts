@@ -316,6 +316,7 @@ function memoryRooms(folder: string, gate: Gate): MemoryRooms {
         mounts.add(target);
       },
       upperPath: (key) => `/upper/${key}`,
+      mountView: (_chainId, target) => void mounts.add(target),
       async removeActive(key) {
         await gate.pass("removeActive");
         snapshots.delete(key);
@@ -365,7 +366,7 @@ function memoryRooms(folder: string, gate: Gate): MemoryRooms {
         gate.steps.push("unmount");
         mounts.delete(target);
       },
-      mounts: () => [...mounts].map((target) => ({ target })),
+      mounts: () => [...mounts].map((target) => ({ target, tags: [] })),
     },
     holdings: () => ({
       snapshots: [...snapshots],

@@ -1,6 +1,7 @@
 import type { Clock } from "#base/clock.ts";
 import { applyChanges } from "#build/changes.ts";
 import type { Containers } from "#container/containers.ts";
+import { imagesOf } from "#container/lineage.ts";
 import { EVERY } from "#container/list-filters.ts";
 import { isAlive } from "#container/state.ts";
 import type { ImageUser } from "#image/image.ts";
@@ -96,6 +97,6 @@ function objectRoutes({ volumes: store, network, containers, events, clock }: Se
 function usersOf(containers: Containers, image: Digest): ImageUser[] {
   return containers
     .list(EVERY)
-    .filter(({ imageId }) => imageId === image)
+    .filter((record) => imagesOf(record).includes(image))
     .map(({ id, state }) => ({ containerId: id, isRunning: isAlive(state) }));
 }

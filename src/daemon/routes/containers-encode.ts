@@ -143,7 +143,7 @@ function encodeMount(mount: MountPoint): WireMountPoint {
 }
 
 function asMountType(text: string | undefined): MountType {
-  return text === "bind" || text === "tmpfs" ? text : "volume";
+  return text === "bind" || text === "tmpfs" || text === "image" ? text : "volume";
 }
 
 function encodeSizes(sizes: ContainerSizes | undefined): { SizeRw?: number; SizeRootFs?: number } {

@@ -1,5 +1,6 @@
+import { type Dial, dial } from "#api/dial.ts";
 import { PRODUCT, VERSION } from "#api/product.ts";
-import { errorMessage } from "#base/errors.ts";
+import { EngineError, errorMessage } from "#base/errors.ts";
 import { nearMatch } from "#base/near-match.ts";
 import { CATALOG, type CommandGroup, findEntry, GROUPS, PROGRAMS } from "./catalog.ts";
 import type { CatalogEntry } from "./catalog/entry.ts";
@@ -7,7 +8,8 @@ import type { Command } from "./command.ts";
 import { CommandFailure } from "./command-failure.ts";
 import { describeError } from "./describe-error.ts";
 import { FlagError } from "./flag-parser.ts";
-import { parseGlobalFlags, resolveTarget } from "./global-flags.ts";
+import { type GlobalFlags, parseGlobalFlags, resolveTarget } from "./global-flags.ts";
+import { headStart } from "./head-start.ts";
 import { commandHelp } from "./help.ts";
 import { type Output, realOutputs } from "./output.ts";
 import { UsageError } from "./usage-error.ts";
@@ -31,11 +33,28 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       out.write(group ? groupHelp(group) : programHelp(out.columns()));
       return 0;
     }
+    const dialing = STARTERS.has(called.path) ? dialAhead(global.flags) : dial;
     const command = await called.entry.load();
-    return await runCommand({ ...called, command }, { flags: global.flags, out, error });
+    return await runCommand({ ...called, command }, { flags: global.flags, out, error, dial: dialing });
   } catch (failure) {
     error.write(usageText(failure, "", failure instanceof FlagError ? "[OPTIONS] COMMAND" : undefined));
     return failure instanceof FlagError ? BAD_FLAGS : 1;
+  }
+}
+
+/** What these ask for first makes a process, or a container that is most often started at once. */
+const STARTERS: ReadonlySet<string> = new Set(
+  ["run", "create", "start", "exec"].flatMap((name) => [name, `container ${name}`]),
+);
+
+/** The engine learns of such a command while it loads. */
+function dialAhead(flags: GlobalFlags["flags"]): Dial {
+  try {
+    return headStart(dial, resolveTarget(flags, process.env).host);
+  } catch (error) {
+    // No engine is named rightly: said when the command is read, with its exit code.
+    if (error instanceof EngineError) return dial;
+    throw error;
   }
 }
 
@@ -67,6 +86,7 @@ interface World {
   readonly flags: Parameters<typeof resolveTarget>[0];
   readonly out: Output;
   readonly error: Output;
+  readonly dial: Dial;
 }
 
 async function runCommand(

@@ -1,6 +1,6 @@
 import { read } from "node:fs";
 import { EngineClient } from "#api/client.ts";
-import { dial } from "#api/dial.ts";
+import type { Dial } from "#api/dial.ts";
 import { formatHost } from "#api/host.ts";
 import { isErrno } from "#base/errors.ts";
 import { readSettings, type Settings } from "./config/settings.ts";
@@ -12,10 +12,10 @@ import { isTerminal, type Output } from "./output.ts";
 
 const INPUT_CHUNK = 128 * 1024;
 
-/** The world of a real process; nothing is connected before the first call. */
+/** The world of a real process; nothing is connected by this, only by the first call. */
 export function realContext(
   target: Target,
-  outputs: { readonly out: Output; readonly error: Output },
+  { dial, ...outputs }: { readonly out: Output; readonly error: Output; readonly dial: Dial },
 ): Context {
   let settings: Settings | undefined;
   const dialing = target.start ? startingDial(dial, target.start) : dial;

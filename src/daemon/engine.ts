@@ -10,10 +10,13 @@ import { routesOf } from "./routes/all.ts";
  */
 export class Engine implements AsyncDisposable {
   readonly routes: readonly Route[];
+  /** Says that a client is there, who may want a process started. */
+  readonly anticipate: () => void;
   readonly #disposal: AsyncDisposableStack;
 
-  private constructor(routes: readonly Route[], disposal: AsyncDisposableStack) {
+  private constructor(routes: readonly Route[], anticipate: () => void, disposal: AsyncDisposableStack) {
     this.routes = routes;
+    this.anticipate = anticipate;
     this.#disposal = disposal;
   }
 
@@ -24,7 +27,8 @@ export class Engine implements AsyncDisposable {
     const events = new EventBus(clock);
     const rooms = await openRooms(options, { disposal, clock, emit: events.emit.bind(events) });
     await recoverRooms(rooms, options.kernel);
-    return new Engine(routesOf({ ...options, ...rooms, events, clock }), disposal.move());
+    const routes = routesOf({ ...options, ...rooms, events, clock });
+    return new Engine(routes, () => rooms.runtime.anticipate(), disposal.move());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -44,7 +44,7 @@ async function serve(configuration: Configuration): Promise<void> {
   using _lock = await lockRoot(kernel, configuration.root, configuration.sockets[0] ?? paths.socket);
   joinRootCgroups(kernel, log);
   await using engine = await Engine.open({ configuration, paths, kernel, log });
-  await using server = new ApiServer(engine.routes, log);
+  await using server = new ApiServer(engine.routes, log, engine.anticipate);
   await writeFile(paths.pidFile, `${process.pid}\n`);
   for (const socket of configuration.sockets) await server.listen(socket);
   log.info("the engine answers", { sockets: configuration.sockets, root: configuration.root });

@@ -25,12 +25,15 @@ export const COMMON_HEADERS: Readonly<Record<string, string>> = {
 export class ApiServer implements AsyncDisposable {
   readonly #router: Router;
   readonly #log: Logger;
+  readonly #onClient: () => void;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
 
-  constructor(routes: readonly Route[], log: Logger) {
+  /** `onClient` is called when somebody has connected, some milliseconds before the request of a command that loads. */
+  constructor(routes: readonly Route[], log: Logger, onClient: () => void = () => undefined) {
     this.#router = new Router(routes);
     this.#log = log;
+    this.#onClient = onClient;
   }
 
   /** Listens on a unix socket that only its owner can open (case 33). A stale socket file is replaced. */
@@ -66,6 +69,7 @@ export class ApiServer implements AsyncDisposable {
   }
 
   #serve(socket: Socket): void {
+    this.#onClient();
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     const handler: ConnectionHandler = {

@@ -13,7 +13,11 @@ afterAll(async () => {
   await engine[Symbol.asyncDispose]();
 }, 60_000);
 
-const out = async (...args: string[]): Promise<string> => (await engine.darse(args)).stdout;
+async function out(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await engine.darse(args);
+  if (code !== 0) throw new Error(`darse ${args.join(" ")} gave ${code}: ${stderr}`);
+  return stdout;
+}
 
 /** Runs `check` again and again until it holds. */
 async function eventually(check: () => Promise<boolean>): Promise<void> {
@@ -31,7 +35,7 @@ test("kill -9 of the engine loses no container, exit code, log line, exec or pub
     "--name",
     "goes-on",
     "-p",
-    "127.0.0.1:18790:80",
+    "127.0.0.1::80",
     "-w",
     "/www",
     "busybox",
@@ -50,6 +54,7 @@ test("kill -9 of the engine loses no container, exit code, log line, exec or pub
     "sleep 1; echo last words; exit 42",
   );
   const pid = await out("inspect", "--format", "{{.State.Pid}}", "goes-on");
+  const address = (await out("port", "goes-on", "80")).trim();
 
   await engine.stopDaemon("SIGKILL");
   await Bun.sleep(1500);
@@ -63,7 +68,7 @@ test("kill -9 of the engine loses no container, exit code, log line, exec or pub
     `running ${pid}`,
   );
   expect(await out("exec", "goes-on", "echo", "inside")).toBe("inside\n");
-  expect(await (await fetch("http://127.0.0.1:18790/")).text()).toBe("page\n");
+  expect(await (await fetch(`http://${address}/`)).text()).toBe("page\n");
   await eventually(async () => (await out("logs", "goes-on")) === "before\nafter\n");
   expect(await out("stop", "-t", "0", "goes-on")).toBe("goes-on\n");
   expect(await out("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "goes-on")).toBe(

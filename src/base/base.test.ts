@@ -103,7 +103,7 @@ for (const [word, want] of near) {
 }
 
 test("sizes are decimal with four digits", () => {
-  expect([0, 999, 1000, 1234567, 166182400].map(humanSize)).toEqual([
+  expect([0, 999, 1000, 1234567, 166182400].map((bytes) => humanSize(bytes))).toEqual([
     "0B",
     "999B",
     "1kB",

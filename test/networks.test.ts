@@ -201,3 +201,18 @@ withEngine(
   },
   60_000,
 );
+
+withEngine(
+  "steps of a build reach the containers of the network they run on, by name",
+  async () => {
+    await using _own = await network("own");
+    await using _web = await living("web", "--network", "own");
+    const input = "FROM busybox\nRUN ping -c 1 -W 2 web\n";
+    const built = await engine.docker(["build", "--no-cache", "--network", "own", "-"], { input });
+    expect(built.stdout).toContain("1 packets received");
+    const refused = await engine.docker(["build", "--no-cache", "--network", "gone", "-"], { input });
+    expect(refused.stderr + refused.stdout).toContain("network gone not found");
+    expect(refused.code).not.toBe(0);
+  },
+  60_000,
+);

@@ -52,6 +52,8 @@ export interface StepNetworks {
     request: {
       readonly id: string;
       readonly mode: "bridge" | "host" | "none" | `container:${string}`;
+      /** In mode `bridge`; the default network when absent. */
+      readonly networks?: readonly { readonly network: string; readonly names: readonly string[] }[];
       readonly ports: readonly [];
     },
     signal: AbortSignal,

@@ -70,10 +70,24 @@ async function attach(
   { networks }: ExecutorOptions,
   signal: AbortSignal,
 ): Promise<Sandbox> {
-  const mode = network.kind === "container" ? (`container:${network.id}` as const) : network.kind;
-  const sandbox = await networks.attach({ id: folder.id, mode, ports: [] }, signal);
+  const sandbox = await networks.attach({ id: folder.id, ...placeOf(network, folder.id), ports: [] }, signal);
   folder.defer(() => networks.detach(folder.id));
   return sandbox;
+}
+
+function placeOf(
+  network: StepToRun["operation"]["network"],
+  id: string,
+): Omit<Parameters<StepNetworks["attach"]>[0], "id" | "ports"> {
+  switch (network.kind) {
+    case "container":
+      return { mode: `container:${network.id}` };
+    case "named":
+      // It finds others by their names, and is found by nobody who does not know its id.
+      return { mode: "bridge", networks: [{ network: network.name, names: [id] }] };
+    default:
+      return { mode: network.kind };
+  }
 }
 
 function specInput(

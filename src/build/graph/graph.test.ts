@@ -87,6 +87,7 @@ for (const [name, one, other] of mutations) {
 
 const options: [string, TextGraphOptions][] = [
   ["the network", { network: { kind: "none" } }],
+  ["the network that people made", { network: { kind: "named", name: "shop" } }],
   ["the container whose network it is", { network: { kind: "container", id: "c" } }],
   ["the hosts", { extraHosts: ["a:1.2.3.4"] }],
   ["the memory", { resources: { memoryBytes: 1 } }],

@@ -1,8 +1,9 @@
-/** How a step reaches the network; `container` joins one that runs. */
+/** How a step reaches the network; `named` is one that people made, `container` joins one that runs. */
 export type StepNetwork =
   | { readonly kind: "bridge" }
   | { readonly kind: "none" }
   | { readonly kind: "host" }
+  | { readonly kind: "named"; readonly name: string }
   | { readonly kind: "container"; readonly id: string };
 
 /** Limits of steps, as the build was asked for; absent is Docker's default. */

@@ -119,8 +119,9 @@ function network(mode: string): StepNetwork {
     default: {
       const id = /^container:([0-9a-f]{64})$/.exec(mode)?.[1];
       if (id !== undefined) return { kind: "container", id };
+      if (!mode.startsWith("container:")) return { kind: "named", name: mode };
       throw new EngineError("unsupported", `Cannot build on network "${mode}"`, {
-        hint: "steps run on bridge, host, none, or container: and a full id",
+        hint: "of a container the full id is needed: docker inspect -f {{.Id}}",
       });
     }
   }

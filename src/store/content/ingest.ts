@@ -17,6 +17,8 @@ export interface Stored {
 }
 
 const BUFFER_BYTES = 1024 * 1024;
+/** So much is handed to the disk while more comes, so that little is left to wait for at the end. */
+const WRITE_BACK_BYTES = 16 * 1024 * 1024;
 const READ_ONLY = 0o444;
 
 /**
@@ -31,6 +33,10 @@ export class Ingest implements AsyncDisposable {
   #digester: Digester;
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #buffered = 0;
+  #unsynced = 0;
+  #syncing: Promise<void> | undefined;
+  /** Of writing back. The kernel tells it once: a later flush would not know. */
+  #failure: unknown;
   #isKept: boolean;
   #isOpen = true;
 
@@ -117,6 +123,8 @@ export class Ingest implements AsyncDisposable {
     // The kernel's own stamp lags behind the clock that leases are measured by.
     const now = new Date();
     await this.#file.utimes(now, now);
+    await this.#syncing;
+    if (this.#failure !== undefined) throw this.#failure;
     await this.#file.sync();
     await this.#close();
     const path = target(digest);
@@ -137,9 +145,20 @@ export class Ingest implements AsyncDisposable {
     }
   }
 
+  /** Begins to make durable what came so far. `commit` makes sure of all of it. */
+  #writeBack(): void {
+    if (this.#syncing !== undefined || this.#unsynced < WRITE_BACK_BYTES) return;
+    this.#unsynced = 0;
+    this.#syncing = this.#file
+      .datasync()
+      .catch((error: unknown) => void (this.#failure ??= error))
+      .finally(() => void (this.#syncing = undefined));
+  }
+
   async #close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    await this.#syncing;
     await this.#file.close();
   }
 
@@ -150,7 +169,9 @@ export class Ingest implements AsyncDisposable {
         const { bytesWritten } = await this.#file.write(this.#buffer, offset, this.#buffered - offset);
         offset += bytesWritten;
       }
+      this.#unsynced += this.#buffered;
       this.#buffered = 0;
+      this.#writeBack();
     } catch (error) {
       this.#isKept = false;
       if (!isErrno(error, "ENOSPC", "EDQUOT")) throw error;

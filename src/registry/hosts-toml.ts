@@ -1,3 +1,4 @@
+import { parse } from "smol-toml";
 import { Fields } from "#base/decode.ts";
 import { EngineError, errorMessage } from "#base/errors.ts";
 
@@ -98,10 +99,9 @@ function textOrList(fields: Fields, key: string): string[] {
   return typeof value === "string" ? [value] : (fields.strings(key) ?? []);
 }
 
-/** The one use of Bun's TOML parser: a library takes its place where there is none. */
 function parseToml(text: string): unknown {
   try {
-    return Bun.TOML.parse(text);
+    return parse(text);
   } catch (error) {
     throw new EngineError("invalid", `it is not TOML (${errorMessage(error)})`, { cause: error });
   }

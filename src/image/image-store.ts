@@ -23,7 +23,7 @@ import { type PruneOptions, pruneImages, type PruneResult } from "./prune.ts";
 import { Puller, type PullOptions } from "./pull.ts";
 import type { PushRegistry } from "./push-blob.ts";
 import { Pusher, type PushOptions } from "./push.ts";
-import { blobsOnlyOf, planPlatformRemoval } from "./remove-platforms.ts";
+import { planPlatformRemoval, removeBlobs } from "./remove-platforms.ts";
 import { planRemoval } from "./remove.ts";
 import { type Attestation, attestationsOf, type AttestationQuery } from "./attestations.ts";
 import type { ApplyLayer, Content, LayerSnapshots, Records } from "./stores.ts";
@@ -145,18 +145,11 @@ export class ImageStore {
     platforms: readonly Platform[],
     options: RemoveOptions,
   ): Promise<RemovedItem[]> {
-    const { catalog, content, records } = this.#parts;
     const image = this.resolve(nameOrId);
-    const { removed, kept } = planPlatformRemoval(image, platforms, options);
-    if (!kept.some(({ kind }) => kind === "present")) return await this.remove(nameOrId, options);
-    const others = catalog.list().filter(({ id }) => id !== image.id);
-    const held = new Set(records.leases.held().digests);
-    for (const digest of blobsOnlyOf(image, kept, others)) {
-      if (!held.has(digest)) await content.remove(digest);
-    }
-    await catalog.refresh(image.id);
-    await this.#parts.tidy();
-    return removed.map(({ descriptor }) => ({ kind: "deleted", id: descriptor.digest }));
+    const plan = planPlatformRemoval(image, platforms, options);
+    if (!plan.kept.some(({ kind }) => kind === "present")) return await this.remove(nameOrId, options);
+    await removeBlobs(image, plan.kept, this.#parts);
+    return plan.removed.map(({ descriptor }) => ({ kind: "deleted", id: descriptor.digest }));
   }
 
   /** Removes images that no container uses: the dangling ones, or all. @throws {EngineError} conflict while one runs */
@@ -218,7 +211,7 @@ export class ImageStore {
     return image;
   }
 
-  /** Fetches every tag of a repository, one after another. @throws {EngineError} as `pull`; not-found when it has none */
+  /** Fetches every tag of a repository. @throws {EngineError} as `pull`; not-found when it has none */
   async pullAll(
     repository: string,
     options: PullOptions,

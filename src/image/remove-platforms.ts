@@ -4,6 +4,7 @@ import type { Digest } from "#oci/digest.ts";
 import { formatPlatform, type Platform } from "#oci/platform.ts";
 import { blobsOf } from "./archive/save.ts";
 import type { Image, ImageUser, ImageVariant, PresentVariant } from "./image.ts";
+import type { ImageParts } from "./parts.ts";
 import { variantFor } from "./read-image.ts";
 
 /**
@@ -36,8 +37,23 @@ export function planPlatformRemoval(
   return { removed: [...removed], kept };
 }
 
+/** Removes the blobs of `image` that nothing `kept` of it needs, and no other image and no work under way either. */
+export async function removeBlobs(
+  image: Image,
+  kept: readonly ImageVariant[],
+  { catalog, content, records, tidy }: ImageParts,
+): Promise<void> {
+  const others = catalog.list().filter(({ id }) => id !== image.id);
+  const held = new Set(records.leases.held().digests);
+  for (const digest of blobsOnlyOf(image, kept, others)) {
+    if (!held.has(digest)) await content.remove(digest);
+  }
+  await catalog.refresh(image.id);
+  await tidy();
+}
+
 /** Blobs of `image` that neither what is `kept` of it nor another image needs. */
-export function blobsOnlyOf(image: Image, kept: readonly ImageVariant[], others: readonly Image[]): Digest[] {
+function blobsOnlyOf(image: Image, kept: readonly ImageVariant[], others: readonly Image[]): Digest[] {
   const needed = new Set([...others, { target: image.target, variants: kept }].flatMap(blobsOf).map(first));
   return blobsOf(image)
     .map(first)

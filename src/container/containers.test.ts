@@ -191,6 +191,8 @@ test("wait is answered before the clean-up, and the next start after it", async 
   const over = world.containers.wait(id, "next-exit", NEVER);
   world.exit(id, 7);
   expect(await over).toEqual({ exitCode: 7 });
+  // Not even begun: what it does first blocks.
+  expect(world.steps).not.toContain("delete");
   expect(world.holdings().running).toEqual([id]);
   const again = world.containers.start(id);
   release();
@@ -210,6 +212,7 @@ test("with AutoRemove who waits for the removal is answered before the disk is t
   const removed = world.containers.wait(id, "removed", NEVER);
   world.exit(id, 7);
   expect(await removed).toEqual({ exitCode: 7 });
+  expect(world.steps).not.toContain("delete");
   expect(world.holdings()).toMatchObject({ snapshots: [id], attached: [] });
   expect(world.containers.list(ALL)).toEqual([]);
   release();

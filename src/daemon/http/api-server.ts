@@ -21,15 +21,22 @@ export const COMMON_HEADERS: Readonly<Record<string, string>> = {
   Server: `${PRODUCT}/${VERSION} (linux)`,
 };
 
+/** Nobody has connected for so long. */
+const SILENCE_MS = 50;
+
 /** The Engine API on unix sockets. */
 export class ApiServer implements AsyncDisposable {
   readonly #router: Router;
   readonly #log: Logger;
   readonly #onClient: () => void;
+  #lastClientAt = Number.NEGATIVE_INFINITY;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
 
-  /** `onClient` is called when somebody has connected, some milliseconds before the request of a command that loads. */
+  /**
+   * `onClient` is called when somebody has connected after a silence: some milliseconds before the request of a command
+   * that loads. Where one client follows another there is nothing to get ready for that is not under way.
+   */
   constructor(routes: readonly Route[], log: Logger, onClient: () => void = () => undefined) {
     this.#router = new Router(routes);
     this.#log = log;
@@ -69,7 +76,9 @@ export class ApiServer implements AsyncDisposable {
   }
 
   #serve(socket: Socket): void {
-    this.#onClient();
+    const now = performance.now();
+    if (now - this.#lastClientAt > SILENCE_MS) this.#onClient();
+    this.#lastClientAt = now;
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     const handler: ConnectionHandler = {

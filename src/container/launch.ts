@@ -148,18 +148,27 @@ function specOf(
   const { hostConfig, config } = record;
   const owner = networkOwner(hostConfig);
   using root = world.host.openRoot(paths.rootfs);
-  return specInput(record, {
-    user: userIn(root, config.user, hostConfig.groupAdd ?? []),
-    hostname,
-    etc: owner === undefined ? paths : containerPaths(world.folders, owner),
-    rootfs: paths.rootfs,
-    networkNamespace: sandbox.namespacePath,
-    pidNamespace: pidNamespace(world, hostConfig.pidMode),
-    ...ipcPlace(world, record),
-    linkEnv: linkEnv(record.name, linkedContainers(world.registry, hostConfig)),
-    sourceOf: (mount) => sourceOf(mount, world, record.id),
-    initPath: hostConfig.init ? findInit() : undefined,
-  });
+  // A runtime gives a bind its own flags, not those of what it binds.
+  const mounts = record.mounts.map((mount) =>
+    mount.type === "volume" && world.volumes.isReadOnly(mount.name ?? "")
+      ? { ...mount, isWritable: false }
+      : mount,
+  );
+  return specInput(
+    { ...record, mounts },
+    {
+      user: userIn(root, config.user, hostConfig.groupAdd ?? []),
+      hostname,
+      etc: owner === undefined ? paths : containerPaths(world.folders, owner),
+      rootfs: paths.rootfs,
+      networkNamespace: sandbox.namespacePath,
+      pidNamespace: pidNamespace(world, hostConfig.pidMode),
+      ...ipcPlace(world, record),
+      linkEnv: linkEnv(record.name, linkedContainers(world.registry, hostConfig)),
+      sourceOf: (mount) => sourceOf(mount, world, record.id),
+      initPath: hostConfig.init ? findInit() : undefined,
+    },
+  );
 }
 
 function pidNamespace({ registry }: World, pidMode: string | undefined): string | undefined {

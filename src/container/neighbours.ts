@@ -58,6 +58,8 @@ export interface Volumes {
   remove(name: string): Promise<void>;
   /** Its data folder on this host. */
   path(name: string): string;
+  /** Whether its data are mounted read-only. */
+  isReadOnly(name: string): boolean;
   /** Has its data there until `release`, should they be mounted from elsewhere. @throws {EngineError} internal */
   hold(name: string, holder: string): Promise<void>;
   /** All that `holder` holds. */

@@ -388,6 +388,7 @@ function memoryVolumes(volumes: Map<string, Volume>, gate: Gate): Volumes {
     find: (name) => volumes.get(name),
     remove: async (name) => void volumes.delete(name),
     path: (name) => `/volumes/${name}/_data`,
+    isReadOnly: () => false,
     hold: async (name) => {
       gate.steps.push(`hold ${name}`);
       await Promise.resolve();

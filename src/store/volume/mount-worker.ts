@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { Fields, parseJson } from "#base/decode.ts";
 import { errorMessage } from "#base/errors.ts";
+import { MS_BIND, MS_REC, MS_REMOUNT } from "#linux/constants.ts";
 import { openKernel } from "#linux/real-kernel.ts";
 import { type LocalMount, localMount, serverName } from "./local-options.ts";
 
@@ -22,6 +23,11 @@ export async function runMountWorker(args: readonly string[]): Promise<number> {
     const kernel = openKernel();
     const { device: source, type, flags, data, propagation } = mount;
     kernel.mount({ source, target, type, flags, data });
+    const onlyRemounted = flags & ~(MS_BIND | MS_REC);
+    // A bind takes its flags from what it shows, and others in a second call alone.
+    if ((flags & MS_BIND) !== 0 && onlyRemounted !== 0) {
+      kernel.mount({ source: "none", target, flags: MS_REMOUNT | MS_BIND | onlyRemounted });
+    }
     if (propagation !== 0) kernel.mount({ source: "none", target, flags: propagation });
     return 0;
   } catch (error) {

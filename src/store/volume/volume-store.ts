@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "#base/clock.ts";
 import { EngineError } from "#base/errors.ts";
 import { newId } from "#base/ids.ts";
 import type { Logger } from "#base/log.ts";
+import { MS_RDONLY } from "#linux/constants.ts";
 import type { Kernel } from "#linux/kernel.ts";
 import { ensurePrivateDirectory } from "../private-directory.ts";
 import { diskUsage } from "../snapshot/disk-usage.ts";
@@ -175,6 +176,11 @@ export class VolumeStore implements AsyncDisposable {
     return join(this.#root, name, DATA);
   }
 
+  /** Whether its options have its data mounted read-only. */
+  isReadOnly(name: string): boolean {
+    return ((localMount(this.find(name)?.options ?? {})?.flags ?? 0) & MS_RDONLY) !== 0;
+  }
+
   /**
    * Has the data there that the driver mounts from elsewhere, until `release`: for a container, by its id, or a piece of
    * work. Nothing to do for a plain volume. @throws {EngineError} internal when they can not be mounted
@@ -191,8 +197,7 @@ export class VolumeStore implements AsyncDisposable {
 
   /** After all who run have said what they hold. */
   unmountUnheld(): void {
-    const mounted = this.list().filter(({ options }) => localMount(options) !== undefined);
-    this.#mounts.unmountUnheld(mounted.map((volume) => this.#local(volume)));
+    this.#mounts.unmountUnheld(this.list().map((volume) => this.#local(volume)));
   }
 
   /**

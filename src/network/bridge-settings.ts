@@ -23,8 +23,6 @@ export interface BridgeSettings {
   /** The address containers go out with, where it is not left to the kernel. */
   readonly sourceAddresses: Readonly<Partial<Record<Family, string>>>;
   readonly modes: Readonly<Record<Family, GatewayMode>>;
-  /** Where ports are published that name no address of the host. */
-  readonly hostBinding?: string;
 }
 
 const PREFIX = "com.docker.network.";
@@ -37,7 +35,6 @@ export function bridgeSettings(network: NetworkInfo, uplinkMtu: number): BridgeS
   const { id, options, pools, hasIpv6, isInternal } = network;
   const modes = { ipv4: modeOf(options, "ipv4"), ipv6: modeOf(options, "ipv6") };
   const inhibits = { ipv4: isOn(options, "bridge.inhibit_ipv4", false), ipv6: false };
-  const binding = options[`${PREFIX}bridge.host_binding_ipv4`];
   const sources = (["ipv4", "ipv6"] as const).flatMap((family) => {
     const address = options[`${PREFIX}host_${family}`];
     return address ? [[family, address] as const] : [];
@@ -57,8 +54,13 @@ export function bridgeSettings(network: NetworkInfo, uplinkMtu: number): BridgeS
     masquerades: isOn(options, "bridge.enable_ip_masquerade", true),
     sourceAddresses: Object.fromEntries(sources),
     modes,
-    ...(binding && binding !== "0.0.0.0" && { hostBinding: binding }),
   };
+}
+
+/** The host's address for published ports that name none; `undefined` for every address. */
+export function hostBinding({ options }: Pick<NetworkInfo, "options">): string | undefined {
+  const address = options[`${PREFIX}bridge.host_binding_ipv4`];
+  return address === "0.0.0.0" ? undefined : address || undefined;
 }
 
 /** The first part of interface names inside: `eth`. */

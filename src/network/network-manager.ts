@@ -9,6 +9,7 @@ import { DEFAULT_POOLS } from "./address-pool.ts";
 import type { Attachment } from "./attachment.ts";
 import { Attachments } from "./attachments.ts";
 import { BackgroundWork } from "./background-work.ts";
+import { hostBinding } from "./bridge-settings.ts";
 import { Connections } from "./connections.ts";
 import { DamageWatch } from "./damage-watch.ts";
 import { NameService } from "./dns/name-service.ts";
@@ -86,7 +87,8 @@ export class NetworkManager {
       usersOf: (id) => [...attachments.inNetwork(id), ...this.#connections.arrivingIn(id)],
     });
     const publications = () => attachments.publications((id, family) => this.#networks.isDirect(id, family));
-    this.#ports = new PublishedPorts({ ...shared, attachments, publications });
+    const hostBindingOf = (id: string) => hostBinding(this.#networks.get(id));
+    this.#ports = new PublishedPorts({ ...shared, attachments, publications, hostBindingOf });
     this.#names = new NameService({
       ...shared,
       containers: () => servedContainers(attachments.all()),

@@ -113,6 +113,18 @@ withKernel(
   },
 );
 
+withKernel("a network may say where ports are published that name no address", async () => {
+  await using laboratory = new Laboratory();
+  const options = { "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1" };
+  await laboratory.manager.create({ name: "near", options });
+  const ports = [
+    { containerPort: 80, protocol: "tcp" },
+    { containerPort: 81, protocol: "tcp", hostIp: HOST_ADDRESS },
+  ] as const;
+  const { ports: bindings } = await laboratory.attach("one", { networks: [{ network: "near" }], ports });
+  expect(bindings.map(({ hostIp }) => hostIp)).toEqual(["127.0.0.1", HOST_ADDRESS]);
+});
+
 withKernel("a network of both families gives addresses and ways out in both", async () => {
   await using laboratory = new Laboratory();
   const [one] = await inhabited(laboratory, { name: "dual", hasIpv6: true });

@@ -20,6 +20,8 @@ export interface PublishedPortsOptions {
   readonly log: Logger;
   /** What the firewall is to publish now. */
   readonly publications: () => readonly Publication[];
+  /** The host's address for ports of a network that name none; every address when absent. */
+  readonly hostBindingOf: (networkId: string) => string | undefined;
 }
 
 type Publisher = Pick<Attachment, "name" | "endpoints">;
@@ -37,7 +39,10 @@ export class PublishedPorts {
   async hold(requests: readonly PortRequest[], publisher: Publisher): Promise<HeldPorts> {
     const context = this.#context(publisher);
     const isReachable = context.ipv4 !== undefined || context.ipv6 !== undefined;
-    return await holdPorts(isReachable ? requests : [], context);
+    const { ipv4 } = publishedEndpoints(publisher.endpoints);
+    const hostIp = ipv4 && this.#options.hostBindingOf(ipv4.networkId);
+    const placed = requests.map((one) => (one.hostIp || !hostIp ? one : { ...one, hostIp }));
+    return await holdPorts(isReachable ? placed : [], context);
   }
 
   /** The rules of an attachment that was saved with its ports come into force. */

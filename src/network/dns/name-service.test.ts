@@ -21,6 +21,8 @@ class Place implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "darse-names-"));
   readonly namespace = join(this.folder, "ns");
   readonly containers: ServedContainer[] = [];
+  /** The host's `/etc/resolv.conf`. */
+  hostText = "";
   service = this.openService();
 
   constructor() {
@@ -41,7 +43,7 @@ class Place implements Disposable {
       log: silentLogger,
       containers: () => this.containers,
       version: () => this.containers.length,
-      readHostResolvConf: () => "",
+      readHostResolvConf: () => this.hostText,
     });
   }
 
@@ -123,6 +125,47 @@ withKernel("an unknown name is asked of the container's upstream, by the way it 
   expect(await place.askStream(questionFor("example.org"))).toMatchObject({ answers: ["203.0.113.2"] });
   datagrams.close();
   streams.close();
+});
+
+withKernel("the host's own resolver is asked for one with a way out, and never for another", async () => {
+  using place = new Place();
+  const address = "127.0.0.77";
+  const asked: string[] = [];
+  const upstream = openDatagramServer({
+    address,
+    port: 53,
+    received: (bytes, port, from) => {
+      asked.push("udp");
+      upstream.send(answerTo(bytes), port, from);
+    },
+  });
+  const stream = openStreamListener({
+    address,
+    port: 53,
+    accepted: () => {
+      asked.push("tcp");
+      return undefined;
+    },
+  });
+  const [web] = place.containers;
+  if (web === undefined) throw new Error("nobody is served");
+  const { overrides: _, ...plain } = web;
+  place.hostText = `nameserver ${address}\n`;
+  place.service.open("web", place.namespace);
+  place.containers[0] = { ...plain, hasWayOut: false };
+  for (const type of [1, 2, 5, 6, 12, 15, 16, 28, 33, 65, 255]) {
+    for (const name of ["example.org", "example.org.corp.example", "bare"]) {
+      expect(await place.askDatagram(questionFor(name, { type }))).toMatchObject({ code: 2, answers: [] });
+    }
+    expect(await place.askStream(questionFor("example.org", { type }))).toMatchObject({ code: 2 });
+  }
+  expect(asked).toEqual([]);
+  place.containers.push({ ...plain, id: "other" });
+  place.containers[0] = plain;
+  expect(await place.askDatagram(questionFor("example.org"))).toMatchObject({ answers: ["203.0.113.7"] });
+  expect(asked).toEqual(["udp"]);
+  upstream.close();
+  stream.close();
 });
 
 withKernel("an upstream that is not there is a failure at once", async () => {

@@ -169,7 +169,7 @@ export class Connections {
     const held = undo.use(await ports.hold(requests, { name: base.name, endpoints }));
     const namespacePath = namespaces.create(id);
     undo.defer(() => namespaces.remove(namespacePath));
-    undo.defer(() => this.#disconnectAll(endpoints));
+    for (const endpoint of endpoints) undo.defer(() => this.#disconnect(endpoint));
     const gateways = chooseGateways(endpoints);
     const hasPorts = held.bindings.length > 0;
     const driverOf = (endpoint: Endpoint): Driver => this.#driverOf(endpoint);
@@ -267,10 +267,6 @@ export class Connections {
       const work = this.#disconnect(endpoint).finally(() => this.#giveBack([endpoint]));
       background.add(`remove interface ${endpoint.hostInterface}`, work);
     }
-  }
-
-  async #disconnectAll(endpoints: readonly Endpoint[]): Promise<void> {
-    for (const endpoint of endpoints) await this.#disconnect(endpoint);
   }
 
   /** Of `host` and `none`, and of a network that is gone, there is nothing to take away. */

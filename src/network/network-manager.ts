@@ -86,8 +86,8 @@ export class NetworkManager {
       clock,
       usersOf: (id) => [...attachments.inNetwork(id), ...this.#connections.arrivingIn(id)],
     });
-    const publications = () => attachments.publications((id, family) => this.#networks.isDirect(id, family));
     const hostBindingOf = (id: string) => hostBinding(this.#networks.get(id));
+    const publications = () => this.#publications();
     this.#ports = new PublishedPorts({ ...shared, attachments, publications, hostBindingOf });
     this.#names = new NameService({
       ...shared,

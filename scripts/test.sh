@@ -13,6 +13,8 @@ export DARSE_TEST_DOCKER
 DARSE_TEST_DOCKER=$(bash scripts/docker-cli.sh)
 export DARSE_TEST_ORAS
 DARSE_TEST_ORAS=$(unpacked_debian trixie oras)/usr/bin/oras
+export DARSE_TEST_COMPOSE
+DARSE_TEST_COMPOSE=$(unpacked_debian trixie docker-compose)/usr/libexec/docker/cli-plugins/docker-compose
 
 say "Format, lint, types"
 node_modules/.bin/biome format .

@@ -15,6 +15,7 @@ type Need =
   | "openssl"
   | "skopeo"
   | "oras"
+  | "docker-compose"
   | "services";
 
 const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
@@ -27,6 +28,7 @@ const PROGRAM: Readonly<Partial<Record<Need, string>>> = {
   openssl: "openssl",
   skopeo: "skopeo",
   oras: process.env["DARSE_TEST_ORAS"] ?? "oras",
+  "docker-compose": process.env["DARSE_TEST_COMPOSE"] ?? "docker-compose",
 };
 
 /**

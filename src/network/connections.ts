@@ -271,7 +271,8 @@ export class Connections {
 
   /** Of `host` and `none`, and of a network that is gone, there is nothing to take away. */
   async #disconnect(endpoint: Endpoint): Promise<void> {
-    if (endpoint.hostInterface !== undefined) await this.#driverOf(endpoint).disconnect(endpoint);
+    const { networkId, hostInterface } = endpoint;
+    if (hostInterface !== undefined) await this.#options.networks.driverOf(networkId)?.disconnect(endpoint);
   }
 
   #driverOf({ networkId, networkName }: Endpoint): Driver {
@@ -296,7 +297,7 @@ export class Connections {
   #tell(action: "connect" | "disconnect", { id, isContainer }: Attachment, endpoint: Endpoint): void {
     if (!isContainer) return;
     const { networkId, networkName: name } = endpoint;
-    const type = this.#options.networks.get(networkId).driver;
+    const type = this.#options.networks.list().find(({ id: one }) => one === networkId)?.driver ?? "bridge";
     this.#options.emit({ type: "network", action, id: networkId, attributes: { container: id, name, type } });
   }
 }

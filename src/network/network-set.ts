@@ -122,11 +122,12 @@ export class NetworkSet {
     await firewall.ensure();
   }
 
-  /** `undefined` for `host`, `none` and networks that are nothing but settings. */
+  /** `undefined` for `host`, `none`, networks that are nothing but settings, and those whose records are lost. */
   driverOf(id: string): Driver | undefined {
     const found = this.#drivers.get(id);
     if (found) return found;
-    const driver = this.#openDriver(this.get(id));
+    const record = this.list().find((one) => one.id === id);
+    const driver = record && this.#openDriver(record);
     if (driver) this.#drivers.set(id, driver);
     return driver;
   }

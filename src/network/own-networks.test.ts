@@ -294,6 +294,7 @@ withKernel(
     await using laboratory = new Laboratory();
     const [one] = await inhabited(laboratory, { name: "shop" });
     const { id: lost } = await laboratory.manager.create({ name: "lost" });
+    await laboratory.attach("astray", { name: "astray", networks: [{ network: "lost" }] });
     await laboratory.manager.close();
     laboratory.database.documents("networks").remove(lost);
 

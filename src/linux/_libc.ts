@@ -27,6 +27,7 @@ export const libc = dlopen("libc.so.6", {
   close: { args: ["i32"], returns: "i32" },
   read: { args: ["i32", "ptr", "u64"], returns: "i32" },
   write: { args: ["i32", "ptr", "u64"], returns: "i32" },
+  copy_file_range: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i32" },
   lseek: { args: ["i32", "i64", "i32"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
   fstatfs: { args: ["i32", "ptr"], returns: "i32" },

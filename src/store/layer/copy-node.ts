@@ -1,5 +1,5 @@
 import { O_NONBLOCK, O_RDONLY, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } from "#linux/constants.ts";
-import { closeFd, readFd, writeFd } from "#linux/file-descriptor.ts";
+import { closeFd, copyInKernel, readFd, writeFd } from "#linux/file-descriptor.ts";
 import type { FileStat, RootDirectory } from "#linux/root-directory.ts";
 import { isStoredXattr, setXattrIfPossible } from "./stored-xattrs.ts";
 
@@ -66,6 +66,7 @@ function copyContent(source: RootDirectory, target: RootDirectory, { from, to }:
   try {
     const output = target.createFile(to, 0o600);
     try {
+      if (copyInKernel(input, output) === "shared") return;
       for (let length = readFd(input, buffer); length > 0; length = readFd(input, buffer)) {
         writeFd(output, buffer.subarray(0, length));
       }

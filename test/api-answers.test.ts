@@ -215,7 +215,7 @@ const refusals: [string, string, string, object | undefined, number, RegExp][] =
   ],
   ["a volume's bad name", "POST", "/volumes/create", { Name: "../x" }, 400, /includes invalid characters/],
   ["an unknown driver", "POST", "/volumes/create", { Driver: "nfs" }, 404, /plugin "nfs" not found/],
-  ["a cluster volume", "POST", "/volumes/create", { ClusterVolumeSpec: {} }, 501, /no swarm mode/],
+  ["a cluster volume", "POST", "/volumes/create", { ClusterVolumeSpec: {} }, 503, /not a swarm manager/],
   [
     "a claim that is none",
     "GET",

@@ -49,7 +49,7 @@ const failures: [args: string[], message: string][] = [
   [["volume", "inspect", "nope"], "get nope: no such volume"],
   [["volume", "create", "a/b"], "includes invalid characters for a local volume name"],
   [["volume", "create", "-d", "nfs"], 'plugin "nfs" not found'],
-  [["volume", "create", "-o", "type=nfs", "remote"], 'the local driver takes no option "type"'],
+  [["volume", "create", "-o", "type=nfs", "remote"], 'create remote: missing required option: "device"'],
   [["volume", "ls", "-f", "nope=x"], "invalid filter 'nope'"],
   [["network", "inspect", "nope"], "network nope not found"],
   [["network", "ls", "-f", "type=mine"], "invalid filter"],

@@ -1,4 +1,3 @@
-import type { Pointer } from "bun:ffi";
 import { check, lastErrno, libc } from "./_libc.ts";
 import { O_CLOEXEC } from "./constants.ts";
 import { errnoNumber } from "./errno.ts";
@@ -35,8 +34,7 @@ const REFUSALS = new Set(["EXDEV", "EINVAL", "EOPNOTSUPP", "ENOSYS", "EPERM", "E
  * ended, to go on from there. ioctl_ficlone(2), copy_file_range(2).
  */
 export function copyInKernel(from: number, to: number): "shared" | "copied" {
-  // The argument is a number, not an address.
-  if (libc.ioctl(to, FICLONE, from as Pointer) === 0) return "shared";
+  if (libc.ioctl(to, FICLONE, from) === 0) return "shared";
   for (;;) {
     const copied = libc.copy_file_range(from, null, to, null, COPY_BYTES, 0);
     if (copied > 0) continue;

@@ -275,7 +275,7 @@ test("masked and read-only paths may be chosen", async () => {
 const refused: [flags: string[], says: RegExp][] = [
   [["--userns", "private"], /UsernsMode|invalid USER mode/],
   [["--storage-opt", "size=1g"], /StorageOpt/],
-  [["--mount", "type=image,src=busybox,dst=/i"], /image mounts are not supported/],
+  [["--mount", "type=image,src=nosuch,dst=/i"], /No such image: nosuch/],
   [["--mount", "type=volume,src=fields,dst=/m,volume-subpath=../x"], /subpath must be a relative path/],
   [["--mount", "type=volume,src=fields,dst=/m,volume-subpath=out"], /cannot access path out/],
   [["--mount", "type=volume,src=fields,dst=/m,volume-subpath=far"], /cannot access path far/],

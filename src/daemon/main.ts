@@ -8,6 +8,7 @@ import { layout } from "#store/layout.ts";
 import { type Configuration, DAEMON_USAGE, parseConfiguration } from "./configuration.ts";
 import { Engine } from "./engine.ts";
 import { ALREADY_RUNNING, lockRoot } from "./engine-lock.ts";
+import { limitHeap } from "./heap-size.ts";
 import { ApiServer } from "./http/api-server.ts";
 
 /** `darse daemon`: runs the engine until SIGTERM or SIGINT. Containers are left running. Resolves to the exit code. */
@@ -18,7 +19,7 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
       process.stdout.write(DAEMON_USAGE);
       return 0;
     }
-    await serve(configuration);
+    await serve(configuration, args);
     return 0;
   } catch (error) {
     const hint = EngineError.is(error) && error.hint !== undefined ? `\n${error.hint}` : "";
@@ -27,7 +28,7 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   }
 }
 
-async function serve(configuration: Configuration): Promise<void> {
+async function serve(configuration: Configuration, args: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new EngineError(
       "forbidden",
@@ -37,6 +38,7 @@ async function serve(configuration: Configuration): Promise<void> {
       },
     );
   }
+  limitHeap(args);
   const stop = signalled("SIGTERM", "SIGINT");
   const log = jsonLogger((line) => writeSync(2, line), configuration.logLevel);
   const paths = layout(configuration.root, configuration.run);

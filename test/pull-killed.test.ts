@@ -27,11 +27,21 @@ async function publish(name: string): Promise<string> {
 function wrongBlobs(root: string): string[] {
   const folder = join(root, "content/blobs/sha256");
   return readdirSync(folder).filter(
-    (name) => createHash("sha256").update(readFileSync(join(folder, name))).digest("hex") !== name,
+    (name) =>
+      createHash("sha256")
+        .update(readFileSync(join(folder, name)))
+        .digest("hex") !== name,
   );
 }
 
-needs("root", "overlay", "crun", "conmon", "nft", "busybox")(
+needs(
+  "root",
+  "overlay",
+  "crun",
+  "conmon",
+  "nft",
+  "busybox",
+)(
   "case 7: a pull that dies at any moment leaves whole blobs and no half image",
   async () => {
     await using registry = await startDarseRegistry();

@@ -5,7 +5,7 @@ import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import { isForeignLayer } from "#oci/media-types.ts";
 import type { NamedReference } from "#oci/reference.ts";
-import type { LayerProgress } from "./pull-progress.ts";
+import type { LayerProgress, PullWord } from "./layer-progress.ts";
 import { SharedWork } from "./shared-work.ts";
 import type { Content, Lease } from "./stores.ts";
 
@@ -56,7 +56,7 @@ export class Downloader {
   }
 
   /** Makes sure that a blob is stored. @throws {EngineError} of the registry client, or of the store for wrong bytes */
-  async fetch(source: BlobSource, blob: Descriptor, line?: LayerProgress): Promise<void> {
+  async fetch(source: BlobSource, blob: Descriptor, line?: LayerProgress<PullWord>): Promise<void> {
     source.lease.holdBlob(blob.digest);
     if (await this.#content.find(blob.digest)) {
       line?.say("Already exists");
@@ -68,7 +68,11 @@ export class Downloader {
     line?.say("Download complete");
   }
 
-  async #fetchBlob(source: BlobSource, blob: Descriptor, line: LayerProgress | undefined): Promise<void> {
+  async #fetchBlob(
+    source: BlobSource,
+    blob: Descriptor,
+    line: LayerProgress<PullWord> | undefined,
+  ): Promise<void> {
     if (!this.#places.hasRoom) line?.say("Waiting");
     using _place = await this.#places.acquire();
     for (let attempt = 1; ; attempt++) {
@@ -84,7 +88,7 @@ export class Downloader {
   async #attempt(
     { name, registry, signal }: BlobSource,
     blob: Descriptor,
-    line: LayerProgress | undefined,
+    line: LayerProgress<PullWord> | undefined,
   ): Promise<"stored" | { readonly error: unknown; readonly mayRetry: boolean }> {
     const { digest, size } = blob;
     await using ingest = await this.#content.resume({ digest, size });
@@ -93,7 +97,7 @@ export class Downloader {
       if (start < size) {
         for await (const chunk of registry.blob(name.path, { digest, size }, start, signal)) {
           await ingest.append(chunk);
-          line?.downloaded(ingest.offset);
+          line?.moved("Downloading", ingest.offset);
         }
       }
       line?.say("Verifying Checksum");

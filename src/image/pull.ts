@@ -17,7 +17,8 @@ import type { Image, Progress } from "./image.ts";
 import { type BlobSource, Downloader, type FetchedManifest, type ImageRegistry } from "./download.ts";
 import { emitImageEvent, type ImageParts } from "./parts.ts";
 import { pullFailure } from "./pull-failure.ts";
-import { LayerProgress, ProgressHub } from "./pull-progress.ts";
+import { LayerProgress, type PullWord } from "./layer-progress.ts";
+import { ProgressHub } from "./progress-hub.ts";
 import { checkLayers, readImage } from "./read-image.ts";
 import { SharedWork } from "./shared-work.ts";
 
@@ -206,7 +207,7 @@ export class Puller {
     }
   }
 
-  #layerProgress({ progress }: Pull, layer: Descriptor): LayerProgress {
+  #layerProgress({ progress }: Pull, layer: Descriptor): LayerProgress<PullWord> {
     return new LayerProgress(layer, { progress, clock: this.#options.parts.clock });
   }
 

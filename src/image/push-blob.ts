@@ -3,7 +3,7 @@ import type { Descriptor } from "#oci/descriptor.ts";
 import type { Digest } from "#oci/digest.ts";
 import type { NamedReference } from "#oci/reference.ts";
 import { gzipped } from "./compress.ts";
-import type { PushProgress } from "./push-progress.ts";
+import type { LayerProgress, PushWord } from "./layer-progress.ts";
 import type { PushRecords } from "./push-records.ts";
 import { isPlainLayer } from "./push-tree.ts";
 import type { Content, StoredBlob } from "./stores.ts";
@@ -71,7 +71,7 @@ export class BlobPusher {
   }
 
   /** Makes sure that the registry has a blob. @returns what it is there: the blob itself, or its compressed form */
-  async push(target: BlobTarget, blob: Descriptor, line?: PushProgress): Promise<StoredBlob> {
+  async push(target: BlobTarget, blob: Descriptor, line?: LayerProgress<PushWord>): Promise<StoredBlob> {
     using _place = await this.#places.acquire();
     target.signal.throwIfAborted();
     const { domain, path } = target.name;
@@ -80,7 +80,11 @@ export class BlobPusher {
     return pushed;
   }
 
-  async #ensure(target: BlobTarget, blob: Descriptor, line: PushProgress | undefined): Promise<StoredBlob> {
+  async #ensure(
+    target: BlobTarget,
+    blob: Descriptor,
+    line: LayerProgress<PushWord> | undefined,
+  ): Promise<StoredBlob> {
     const known = this.#options.records.find(blob.digest)?.pushed ?? (isPlainLayer(blob) ? undefined : blob);
     if (known) {
       const found = await this.#find(target, known, blob);
@@ -111,13 +115,13 @@ export class BlobPusher {
   async #upload(
     { name, registry, signal }: BlobTarget,
     { digest, size }: Descriptor,
-    line: PushProgress | undefined,
+    line: LayerProgress<PushWord> | undefined,
   ): Promise<StoredBlob> {
     const { content } = this.#options;
     return await registry.upload(
       name.path,
       { expected: { digest, size }, open: (offset) => content.read(digest, offset) },
-      { ...this.#retry(), sent: (bytes) => line?.pushing(bytes) },
+      { ...this.#retry(), sent: (bytes) => line?.moved("Pushing", bytes) },
       signal,
     );
   }
@@ -126,7 +130,7 @@ export class BlobPusher {
   async #compress(
     { name, registry, signal }: BlobTarget,
     { digest }: Descriptor,
-    line: PushProgress | undefined,
+    line: LayerProgress<PushWord> | undefined,
   ): Promise<StoredBlob> {
     using _processor = await this.#processors.acquire();
     const { content } = this.#options;
@@ -135,7 +139,7 @@ export class BlobPusher {
       for await (const chunk of content.read(digest)) {
         yield chunk;
         position += chunk.byteLength;
-        line?.pushing(position);
+        line?.moved("Pushing", position);
       }
     };
     return await registry.upload(name.path, { open: () => gzipped(counted()) }, this.#retry(), signal);

@@ -14,7 +14,7 @@ import type { Image, PresentVariant, Progress } from "./image.ts";
 import { emitImageEvent, type ImageParts } from "./parts.ts";
 import { BlobPusher, PARALLEL_UPLOADS, type PushRegistry } from "./push-blob.ts";
 import { pushFailure } from "./push-failure.ts";
-import { PushProgress } from "./push-progress.ts";
+import { LayerProgress, type PushWord } from "./layer-progress.ts";
 import { PushRecords } from "./push-records.ts";
 import { isForeign, type PushedDocument, type PushTree, readPushTree, withReplaced } from "./push-tree.ts";
 import type { DocumentTable, StoredBlob } from "./stores.ts";
@@ -178,7 +178,7 @@ export class Pusher {
     const own = new Map(layers.map((layer) => [layer.digest, layer]));
     const lines = [...own.values()].map((layer) => ({
       layer,
-      line: new PushProgress(layer, { progress: push.progress, clock }),
+      line: new LayerProgress<PushWord>(layer, { progress: push.progress, clock }),
     }));
     for (const { line } of lines) line.say("Preparing");
     // the largest first, so that none is left alone at the end
